@@ -1,0 +1,160 @@
+"""Every Django setting that the app reads, each as one typed property.
+
+Values are read afresh at each access, so `override_settings` works. Our own keys live in the dict
+`SCHEDULES`; the others are settings that an LMS has anyway, read under their own names.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import pytz
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+from pytz.tzinfo import BaseTzInfo
+
+from schedules.exceptions import ConfigurationError
+
+#: Each key of `SCHEDULES` with its default; the properties of `Conf` say what it means.
+DEFAULTS: Mapping[str, Any] = {
+    "HOST": "schedules.contrib.lms.host.LmsHost",
+    "TIME_ZONE": "UTC",
+    "RECURRING_NUDGE_DAYS": (3, 10),
+    "UPGRADE_REMINDER_DAYS": 2,
+    "COURSE_UPDATE_WEEKS": 11,
+    "HOLD_BACK_SALT": "",
+    "RESOLVE_BATCH_SIZE": 500,
+    "DELIVERY_BATCH_SIZE": 100,
+    "LEASE_SECONDS": 900,
+    "FILE_EMAIL_DIRECTORY": "ace_messages",
+}
+
+
+class Conf:
+    """The settings, by name. A value that cannot be used raises `ConfigurationError`."""
+
+    # Ours -----------------------------------------------------------------------------------------
+
+    @property
+    def host(self) -> str:
+        """Dotted path of the `schedules.host.Host` subclass that speaks for the LMS."""
+        return self._own("HOST", lambda value: isinstance(value, str) and "." in value, "a dotted path to a class")
+
+    @property
+    def time_zone(self) -> BaseTzInfo:
+        """The zone (a pytz name) in which a day runs from midnight to midnight. Default UTC."""
+        name = self._own("TIME_ZONE", lambda value: value in pytz.all_timezones_set, "a name from pytz.all_timezones")
+        return pytz.timezone(name)
+
+    @property
+    def recurring_nudge_days(self) -> tuple[int, ...]:
+        """Days after the start on which the nudge is due; each needs templates of its own."""
+        return tuple(self._own("RECURRING_NUDGE_DAYS", _is_list_of_days, "a list of different whole numbers from 1"))
+
+    @property
+    def upgrade_reminder_days(self) -> int:
+        """Days before the upgrade deadline on which the reminder is due."""
+        return self._own("UPGRADE_REMINDER_DAYS", _is_count, "a whole number from 1")
+
+    @property
+    def course_update_weeks(self) -> int:
+        """The last week, counted from the start, whose highlights are sent."""
+        return self._own("COURSE_UPDATE_WEEKS", _is_count, "a whole number from 1")
+
+    @property
+    def hold_back_salt(self) -> str:
+        """Secret of the hold-back draw. Empty: derived from `SECRET_KEY`; set it before you change that one."""
+        salt = self._own("HOLD_BACK_SALT", lambda value: isinstance(value, str), "text")
+        return salt or salted_hmac("schedules.hold_back", "salt").hexdigest()
+
+    @property
+    def resolve_batch_size(self) -> int:
+        """Learners read at a time while a bin is streamed."""
+        return self._own("RESOLVE_BATCH_SIZE", _is_count, "a whole number from 1")
+
+    @property
+    def delivery_batch_size(self) -> int:
+        """Messages in one delivery task, 100 at most."""
+        return self._own(
+            "DELIVERY_BATCH_SIZE", lambda value: _is_count(value) and value <= 100, "a whole number from 1 to 100"
+        )
+
+    @property
+    def lease_seconds(self) -> int:
+        """Seconds after which a batch that its worker never finished may be taken over."""
+        return self._own("LEASE_SECONDS", _is_count, "a whole number from 1")
+
+    @property
+    def file_email_directory(self) -> str:
+        """Where the `file_email` channel writes its messages."""
+        return str(self._own("FILE_EMAIL_DIRECTORY", lambda value: bool(str(value)), "a directory"))
+
+    # The LMS's and ACE's --------------------------------------------------------------------------
+
+    @property
+    def default_channel(self) -> str:
+        """Name of the ACE channel that carries our e-mails (`ACE_CHANNEL_DEFAULT_EMAIL`)."""
+        return getattr(settings, "ACE_CHANNEL_DEFAULT_EMAIL", "")
+
+    @property
+    def routing_key(self) -> str | None:
+        """Name of the Celery queue for our tasks (`ACE_ROUTING_KEY`); null means Celery's default."""
+        return getattr(settings, "ACE_ROUTING_KEY", None)
+
+    @property
+    def is_marketing_site_enabled(self) -> bool:
+        """Whether the home page is `MKTG_URLS["ROOT"]` (`FEATURES["ENABLE_MKTG_SITE"]`)."""
+        return bool(getattr(settings, "FEATURES", {}).get("ENABLE_MKTG_SITE", False))
+
+    @property
+    def default_site_id(self) -> int | None:
+        """`SITE_ID`: the site of an enrollment that no other rule places."""
+        return getattr(settings, "SITE_ID", None)
+
+    def lms(self, name: str, default: Any) -> Any:
+        """The LMS's setting `name`: one that a site's configuration value of that name may replace."""
+        return getattr(settings, name, default)
+
+    # Mistakes -------------------------------------------------------------------------------------
+
+    def unknown_keys(self) -> dict[str, str]:
+        """Keys of `SCHEDULES` that nothing reads, each with one line on what to do. Empty when all is well."""
+        problems = {}
+        for key in self._dict():
+            if key not in DEFAULTS:
+                near = difflib.get_close_matches(str(key).upper(), DEFAULTS, n=1, cutoff=0)
+                problems[str(key)] = f"SCHEDULES[{key!r}] is not a setting; did you mean {near[0]!r}?"
+        return problems
+
+    def validate(self) -> None:
+        """Read every key once. Raises `ConfigurationError` on the first that is unknown or cannot be used."""
+        for problem in self.unknown_keys().values():
+            raise ConfigurationError(problem)
+        for key in DEFAULTS:
+            getattr(self, key.lower())
+
+    def _dict(self) -> Mapping[str, Any]:
+        own = getattr(settings, "SCHEDULES", {})
+        if not isinstance(own, Mapping):
+            raise ConfigurationError(f"SCHEDULES is {own!r}; give a dict.")
+        return own
+
+    def _own(self, key: str, is_usable: Any, allowed: str) -> Any:
+        value = self._dict().get(key, DEFAULTS[key])
+        if not is_usable(value):
+            shown = "(hidden)" if key == "HOLD_BACK_SALT" else repr(value)
+            raise ConfigurationError(f"SCHEDULES[{key!r}] is {shown}; allowed: {allowed}.")
+        return value
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_list_of_days(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(_is_count(day) for day in value) and len(set(value)) == len(value)
+
+
+conf = Conf()

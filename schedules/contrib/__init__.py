@@ -1,0 +1,1 @@
+"""Hosts that come with the app."""

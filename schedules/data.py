@@ -1,0 +1,159 @@
+"""The frozen values that pass between the host and the app, and the words both use.
+
+All instants are aware datetimes; all ids of courses are text, all ids of learners and sites integers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from schedules.exceptions import HostError
+
+#: (learner's id, course id): the key of everything that belongs to one enrollment.
+EnrollmentKey = tuple[int, str]
+
+_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+class ExperienceType(IntEnum):
+    """Which set of e-mails a learner gets; the numbers are stored."""
+
+    DEFAULT = 0
+    COURSE_UPDATES = 1
+
+
+class SkipReason(StrEnum):
+    """Why a learner who was found got no message. These words stand in the ledger and in reports."""
+
+    NO_ADDRESS = "no-address"
+    OPTED_OUT = "opted-out"
+    NO_HIGHLIGHTS = "no-highlights"
+    NOTHING_TO_UPGRADE = "nothing-to-upgrade"
+    DELIVERY_DISABLED = "delivery-disabled"
+    NO_LONGER_DUE = "no-longer-due"
+    POLICY = "denied-by-policy"
+
+
+class FailReason(StrEnum):
+    """Why a message that should have gone out did not. `": "` and a detail may follow in the ledger."""
+
+    HOST_ERROR = "host-error"
+    TEMPLATE_MISSING = "template-missing"
+    TEMPLATE_ERROR = "template-error"
+    CHANNEL_REFUSED = "channel-refused"
+    CHANNEL_ERROR = "channel-error"
+    INTERNAL_ERROR = "internal-error"
+
+
+class CourseFact(StrEnum):
+    """What a host may say has changed about a course (SPEC 2.3)."""
+
+    START = "start"
+    END = "end"
+    PACING = "pacing"
+    VERIFIED_MODE = "verified_mode"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Course:
+    """A course run as its host describes it.
+
+    `start` is null while the course team has not set one, `end` when it stays open. `language` is a
+    language code or null. `is_messaging_enabled`: its weekly highlights may be sent.
+    """
+
+    id: str
+    org: str
+    name: str
+    start: datetime | None
+    end: datetime | None = None
+    is_self_paced: bool = True
+    language: str | None = None
+    is_messaging_enabled: bool = False
+    image_url: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_aware(f"course {self.id}", start=self.start, end=self.end)
+        object.__setattr__(self, "name", one_line(self.name))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learner:
+    """A person. `email` is empty when there is no address; `language` a code or null."""
+
+    id: int
+    email: str
+    name: str = ""
+    language: str | None = None
+    is_active: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Enrollment:
+    """One learner in one course. `mode` is the host's slug, such as `audit` or `verified`."""
+
+    user_id: int
+    course_id: str
+    mode: str
+    is_active: bool
+    created: datetime
+
+    def __post_init__(self) -> None:
+        _require_aware(f"enrollment of learner {self.user_id} in {self.course_id}", created=self.created)
+
+    @property
+    def key(self) -> EnrollmentKey:
+        return self.user_id, self.course_id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedMode:
+    """The course sells a verified certificate, until `expires_at` or for as long as it runs (null)."""
+
+    course_id: str
+    expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _require_aware(f"verified mode of {self.course_id}", expires_at=self.expires_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A section of a course, in course order, with what its authors want said about it (plain text)."""
+
+    name: str
+    highlights: tuple[str, ...] = ()
+    is_hidden_from_toc: bool = False
+    is_staff_only: bool = False
+
+    def __post_init__(self) -> None:
+        for highlight in self.highlights:
+            if not isinstance(highlight, str):
+                raise HostError(
+                    f"section {self.name!r} has the highlight {highlight!r}; a highlight is plain text. "
+                    "Correct it where the course's sections are edited."
+                )
+        object.__setattr__(self, "name", one_line(self.name))
+        object.__setattr__(self, "highlights", tuple(text for raw in self.highlights if (text := raw.strip())))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CourseLinks:
+    """Where a learner's links lead: a path on the site, or a whole URL. No `upgrade`: nothing is for sale."""
+
+    home: str
+    upgrade: str | None = None
+
+
+def one_line(text: str) -> str:
+    """`text` with line breaks and other control characters as blanks, fit for a mail header (RFC 5322, 2.2)."""
+    return _LINE_BREAKS.sub(" ", text).strip()
+
+
+def _require_aware(subject: str, **instants: datetime | None) -> None:
+    for name, instant in instants.items():
+        if instant is not None and instant.tzinfo is None:
+            raise HostError(f"{subject}: {name} is {instant!r}, without a time zone; give an aware datetime in UTC.")

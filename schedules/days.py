@@ -1,0 +1,28 @@
+"""Pure date arithmetic: what instants a calendar day covers. No clock is read here."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from pytz.tzinfo import BaseTzInfo
+
+
+def start_of_day(day: date, zone: BaseTzInfo) -> datetime:
+    """The first instant, in UTC, at which calendars in `zone` show `day` (or, had it been left out, a later day).
+
+    Midnight may come twice or never where clocks change; pytz answers for both readings of the clock
+    (pytz documentation, "Problems with Localtime"), and the earliest that is not still the day before wins.
+    """
+    midnight = datetime.combine(day, time.min)
+    readings = [zone.normalize(zone.localize(midnight, is_dst=is_dst)) for is_dst in (True, False)]
+    return min(reading for reading in readings if reading.date() >= day).astimezone(UTC)
+
+
+def day_bounds(day: date, zone: BaseTzInfo) -> tuple[datetime, datetime]:
+    """The half-open span [first instant of `day`, first instant of the next day), both in UTC."""
+    return start_of_day(day, zone), start_of_day(day + timedelta(days=1), zone)
+
+
+def day_of(instant: datetime, zone: BaseTzInfo) -> date:
+    """The calendar day in `zone` to which `instant` belongs."""
+    return instant.astimezone(zone).date()

@@ -1,0 +1,54 @@
+"""What can go wrong, one class per reaction.
+
+A message names the bad value, what is allowed, and the command or setting that mends it; it never holds
+a learner's name or address, for it may reach a log.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class ConfigurationError(ImproperlyConfigured):
+    """The app, a site or the host is set up wrongly: stop before any e-mail. Not a `SchedulesError`."""
+
+
+class SchedulesError(Exception):
+    """Base of all that may happen while a day is run."""
+
+
+class SkipRecipient(SchedulesError):
+    """Expected: this learner gets no message today. Record `reason`, a `data.SkipReason`, and go on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class HostError(SchedulesError):
+    """The LMS could not answer, or answered what it must not.
+
+    `is_temporary`: asking again later may help.
+    """
+
+    def __init__(self, message: str, *, is_temporary: bool = False) -> None:
+        super().__init__(message)
+        self.is_temporary = is_temporary
+
+
+class DeliveryError(SchedulesError):
+    """The channel did not take a message. `reason` is a `data.FailReason`, `detail` says more, without addresses.
+
+    `is_temporary` and `retry_at` (aware, UTC) say whether and when trying again may help.
+    """
+
+    def __init__(
+        self, reason: str, detail: str = "", *, is_temporary: bool = False, retry_at: datetime | None = None
+    ) -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+        self.is_temporary = is_temporary
+        self.retry_at = retry_at

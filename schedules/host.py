@@ -1,0 +1,116 @@
+"""The questions that the app asks its LMS. Subclass `Host` and name the subclass in `SCHEDULES["HOST"]`.
+
+Every method answers in bulk: keys in, a mapping out, one call per batch. A key that the LMS does not know
+is left out of the mapping. Answers are the frozen values of `schedules.data`. What a method raises counts
+against the keys it was asked for, never against others: the app asks again, one key at a time.
+`schedules.testing.HostContract` proves an adapter.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from schedules.conf import conf
+from schedules.data import (
+    Course,
+    CourseLinks,
+    Enrollment,
+    EnrollmentKey,
+    Learner,
+    Section,
+    VerifiedMode,
+)
+from schedules.exceptions import ConfigurationError, HostError
+
+__all__ = [
+    "Course",
+    "CourseLinks",
+    "Enrollment",
+    "EnrollmentKey",
+    "Host",
+    "HostError",
+    "Learner",
+    "Section",
+    "VerifiedMode",
+    "get_host",
+]
+
+
+class Host(ABC):
+    """An LMS. Abstract methods are the facts without which nobody is written to; the rest have safe defaults."""
+
+    @abstractmethod
+    def courses(self, course_ids: Collection[str]) -> Mapping[str, Course]:
+        """Course id -> course."""
+
+    @abstractmethod
+    def learners(self, user_ids: Collection[int]) -> Mapping[int, Learner]:
+        """Learner's id -> learner, inactive ones included."""
+
+    @abstractmethod
+    def enrollments(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, Enrollment]:
+        """(learner's id, course id) -> enrollment, inactive ones included."""
+
+    @abstractmethod
+    def dashboard_url(self, site_id: int) -> str:
+        """The page that lists a learner's courses: a path on the site, or a whole URL."""
+
+    @abstractmethod
+    def course_links(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, CourseLinks]:
+        """(learner's id, course id) -> where the links about that course lead this learner."""
+
+    def verified_modes(self, course_ids: Collection[str]) -> Mapping[str, VerifiedMode]:
+        """Course id -> its verified mode, also one that has expired. Default: nothing is for sale."""
+        return {}
+
+    def sections(self, course_ids: Collection[str]) -> Mapping[str, Sequence[Section]]:
+        """Course id -> all its sections, in course order. Default: no highlights."""
+        return {}
+
+    def opt_outs(self, keys: Collection[EnrollmentKey]) -> Collection[EnrollmentKey]:
+        """Those of `keys` whose learner wants no e-mail about that course. Default: nobody opted out."""
+        return frozenset()
+
+    def enrollment_site_id(self, user_id: int, course_id: str) -> int | None:
+        """The site on which the learner is enrolling now, such as the request's. Default: not known (null)."""
+        return None
+
+    def site_values(self) -> Mapping[int, Mapping[str, Any]]:
+        """Site id -> its configuration values, for the sites with an enabled configuration. Default: none has.
+
+        Values replace Django settings of the same name; `course_org_filter` claims organizations.
+        """
+        return {}
+
+
+def get_host() -> Host:
+    """The host that `SCHEDULES["HOST"]` names. Raises `ConfigurationError` if that is not a `Host`."""
+    return _load_host(conf.host)
+
+
+@functools.cache
+def _load_host(path: str) -> Host:
+    try:
+        host_class = import_string(path)
+    except ImportError as error:
+        raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}, which cannot be imported: {error}") from error
+    if not (isinstance(host_class, type) and issubclass(host_class, Host)):
+        raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}; give a subclass of schedules.host.Host.")
+    try:
+        return host_class()
+    except TypeError as error:
+        raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}, which cannot be created: {error}") from error
+
+
+def _forget_host(*, setting: str, **_: Any) -> None:
+    if setting == "SCHEDULES":
+        _load_host.cache_clear()
+
+
+setting_changed.connect(_forget_host)

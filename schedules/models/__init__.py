@@ -1,0 +1,26 @@
+"""What the app stores."""
+
+from schedules.models.config import (
+    CourseDynamicUpgradeDeadlineConfiguration,
+    DynamicUpgradeDeadlineConfiguration,
+    OrgDynamicUpgradeDeadlineConfiguration,
+    ScheduleConfig,
+    WaffleFlagCourseOverride,
+    WaffleFlagOrgOverride,
+)
+from schedules.models.ledger import ScheduledMessage, SendRun
+from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
+
+__all__ = [
+    "CourseDynamicUpgradeDeadlineConfiguration",
+    "DynamicUpgradeDeadlineConfiguration",
+    "HoldBack",
+    "OrgDynamicUpgradeDeadlineConfiguration",
+    "Schedule",
+    "ScheduleConfig",
+    "ScheduleExperience",
+    "ScheduledMessage",
+    "SendRun",
+    "WaffleFlagCourseOverride",
+    "WaffleFlagOrgOverride",
+]

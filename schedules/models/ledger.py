@@ -1,0 +1,100 @@
+"""The ledger: what was decided about each message, and each run that decided it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from schedules.models.schedule import Schedule
+
+
+class SendRun(models.Model):
+    """One message type, site, day and day offset, run once. Its key is the `send_uuid` of its messages.
+
+    `counts`: `bins` (bin -> how many learners it found, how many of those had been settled before), and once
+    the run is finished the totals of `ledger.Totals`; or `stopped` with the reason why nothing was queued.
+    Personal data: none.
+    """
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    message_type = models.CharField(_("message type"), max_length=50)
+    date = models.DateField(_("date"), help_text=_("The run's “today”."))
+    day_offset = models.SmallIntegerField(_("day offset"), help_text=_("Days from the run's date to the target day."))
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    counts = models.JSONField(_("counts"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ["-started_at"]
+        indexes = [models.Index(fields=["site", "message_type", "date"], name="schedules_run_day")]
+
+    def __str__(self) -> str:
+        return f"{self.message_type} {self.day_offset:+d} on {self.date}"
+
+
+class ScheduledMessage(models.Model):
+    """One message to one learner, from the moment it was claimed. Written by `schedules.ledger` alone.
+
+    `uuid` is made from what the message is (site, name, target day, learner, schedule), so it is the key by
+    which nothing is said twice. Personal data: that a learner was written to, when and about which courses;
+    no address, no body. Erased with the learner (cascade).
+    """
+
+    class Status(models.TextChoices):
+        CLAIMED = "claimed", _("Claimed")
+        DELIVERING = "delivering", _("Delivering")
+        SENT = "sent", _("Sent")
+        SKIPPED = "skipped", _("Skipped")
+        FAILED = "failed", _("Failed")
+
+    uuid = models.UUIDField(primary_key=True, editable=False)
+    run = models.ForeignKey(SendRun, on_delete=models.CASCADE, related_name="messages", verbose_name=_("run"))
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="scheduled_messages",
+        verbose_name=_("learner"),
+    )
+    schedule = models.ForeignKey(
+        Schedule,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Set where a message is about one course alone."),
+    )
+    name = models.CharField(_("message"), max_length=100)
+    target_date = models.DateField(_("target day"))
+    day_offset = models.SmallIntegerField(_("day offset"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.CLAIMED)
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    due_at = models.DateTimeField(_("due"), null=True, blank=True, help_text=_("Not before; empty: at once."))
+    leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+    channel = models.CharField(_("channel"), max_length=50, blank=True)
+    language = models.CharField(_("language"), max_length=35, blank=True)
+    course_ids = models.JSONField(_("courses"), default=list, blank=True)
+    created = models.DateTimeField(_("claimed at"))
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
+    clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("scheduled message")
+        verbose_name_plural = _("scheduled messages")
+        ordering = ["-created"]
+        indexes = [
+            models.Index(fields=["status", "due_at"], name="schedules_message_due"),
+            models.Index(fields=["site", "name", "target_date"], name="schedules_message_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} to learner {self.user_id} for {self.target_date}"

@@ -1,0 +1,86 @@
+"""Schedules: when each learner started a course, and which e-mails they get."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from model_utils.models import TimeStampedModel
+
+from schedules.data import ExperienceType
+
+EXPERIENCE_CHOICES = [
+    (ExperienceType.DEFAULT.value, _("Recurring Nudge and Upgrade Reminder")),
+    (ExperienceType.COURSE_UPDATES.value, _("Course Updates")),
+]
+
+
+class Schedule(TimeStampedModel):
+    """One learner's dates in one course.
+
+    Personal data: which course a learner takes and since when. Erased with the learner (cascade).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="schedules", verbose_name=_("learner")
+    )
+    course_id = models.CharField(_("course"), max_length=255, db_index=True)
+    org = models.CharField(_("organization"), max_length=255)
+    start_date = models.DateTimeField(
+        _("start"), db_index=True, help_text=_("When the learner could begin: their enrollment or the course's start.")
+    )
+    upgrade_deadline = models.DateTimeField(
+        _("upgrade deadline"), null=True, blank=True, db_index=True, help_text=_("Empty: there is none.")
+    )
+
+    class Meta:
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
+        constraints = [models.UniqueConstraint(fields=["user", "course_id"], name="schedules_one_per_enrollment")]
+
+    def __str__(self) -> str:
+        return f"learner {self.user_id} in {self.course_id}"
+
+
+class ScheduleExperience(models.Model):
+    """Which set of e-mails belongs to a schedule; a schedule without this row counts as `default`.
+
+    Personal data: none beyond the schedule's. Erased with it (cascade).
+    """
+
+    schedule = models.OneToOneField(Schedule, on_delete=models.CASCADE, related_name="experience")
+    experience_type = models.PositiveSmallIntegerField(
+        _("experience"), choices=EXPERIENCE_CHOICES, default=ExperienceType.DEFAULT.value
+    )
+
+    class Meta:
+        verbose_name = _("schedule experience")
+        verbose_name_plural = _("schedule experiences")
+
+    def __str__(self) -> str:
+        return str(self.get_experience_type_display())
+
+
+class HoldBack(TimeStampedModel):
+    """A learner who, by the draw, gets no schedule: the control group.
+
+    Personal data: which course a learner takes and since when. Erased with the learner (cascade).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
+    )
+    course_id = models.CharField(_("course"), max_length=255)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    experience_type = models.PositiveSmallIntegerField(_("experience"), choices=EXPERIENCE_CHOICES)
+    content_availability_date = models.DateTimeField(_("start"))
+    upgrade_deadline = models.DateTimeField(_("upgrade deadline"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("hold-back")
+        verbose_name_plural = _("hold-backs")
+        constraints = [models.UniqueConstraint(fields=["user", "course_id"], name="schedules_one_hold_back")]
+
+    def __str__(self) -> str:
+        return f"learner {self.user_id} in {self.course_id}"

@@ -1,0 +1,1 @@
+"""Opting out of e-mails."""

@@ -1,0 +1,5 @@
+"""Shim for older tooling; the metadata stands in pyproject.toml."""
+
+from setuptools import setup
+
+setup()
