@@ -7,7 +7,8 @@ Values are read afresh at each access, so `override_settings` works. Our own key
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytz
@@ -40,56 +41,58 @@ class Conf:
     @property
     def host(self) -> str:
         """Dotted path of the `schedules.host.Host` subclass that speaks for the LMS."""
-        return self._own("HOST", lambda value: isinstance(value, str) and "." in value, "a dotted path to a class")
+        path: str = self._own("HOST", str, lambda path: "." in path, "a dotted path to a class")
+        return path
 
     @property
     def time_zone(self) -> BaseTzInfo:
         """The zone (a pytz name) in which a day runs from midnight to midnight. Default UTC."""
-        name = self._own("TIME_ZONE", lambda value: value in pytz.all_timezones_set, "a name from pytz.all_timezones")
-        return pytz.timezone(name)
+        zones = pytz.all_timezones_set
+        return pytz.timezone(self._own("TIME_ZONE", str, lambda name: name in zones, "a name in pytz.all_timezones"))
 
     @property
     def recurring_nudge_days(self) -> tuple[int, ...]:
         """Days after the start on which the nudge is due; each needs templates of its own."""
-        return tuple(self._own("RECURRING_NUDGE_DAYS", _is_list_of_days, "a list of different whole numbers from 1"))
+        days: Sequence[int] = self._own(
+            "RECURRING_NUDGE_DAYS", (list, tuple), _are_days, "a list of different whole numbers from 1"
+        )
+        return tuple(days)
 
     @property
     def upgrade_reminder_days(self) -> int:
         """Days before the upgrade deadline on which the reminder is due."""
-        return self._own("UPGRADE_REMINDER_DAYS", _is_count, "a whole number from 1")
+        return self._count("UPGRADE_REMINDER_DAYS")
 
     @property
     def course_update_weeks(self) -> int:
         """The last week, counted from the start, whose highlights are sent."""
-        return self._own("COURSE_UPDATE_WEEKS", _is_count, "a whole number from 1")
+        return self._count("COURSE_UPDATE_WEEKS")
 
     @property
     def hold_back_salt(self) -> str:
         """Secret of the hold-back draw. Empty: derived from `SECRET_KEY`; set it before you change that one."""
-        salt = self._own("HOLD_BACK_SALT", lambda value: isinstance(value, str), "text")
-        return salt or salted_hmac("schedules.hold_back", "salt").hexdigest()
+        salt: str = self._own("HOLD_BACK_SALT", str, lambda _: True, "text")
+        return salt or _derived_salt()
 
     @property
     def resolve_batch_size(self) -> int:
         """Learners read at a time while a bin is streamed."""
-        return self._own("RESOLVE_BATCH_SIZE", _is_count, "a whole number from 1")
+        return self._count("RESOLVE_BATCH_SIZE")
 
     @property
     def delivery_batch_size(self) -> int:
         """Messages in one delivery task, 100 at most."""
-        return self._own(
-            "DELIVERY_BATCH_SIZE", lambda value: _is_count(value) and value <= 100, "a whole number from 1 to 100"
-        )
+        return self._count("DELIVERY_BATCH_SIZE", most=100)
 
     @property
     def lease_seconds(self) -> int:
         """Seconds after which a batch that its worker never finished may be taken over."""
-        return self._own("LEASE_SECONDS", _is_count, "a whole number from 1")
+        return self._count("LEASE_SECONDS")
 
     @property
-    def file_email_directory(self) -> str:
-        """Where the `file_email` channel writes its messages."""
-        return str(self._own("FILE_EMAIL_DIRECTORY", lambda value: bool(str(value)), "a directory"))
+    def file_email_directory(self) -> Path:
+        """Where the `file_email` channel writes its messages; relative to the working directory."""
+        return Path(self._own("FILE_EMAIL_DIRECTORY", (str, Path), bool, "the path of a directory"))
 
     # The LMS's and ACE's --------------------------------------------------------------------------
 
@@ -141,20 +144,24 @@ class Conf:
             raise ConfigurationError(f"SCHEDULES is {own!r}; give a dict.")
         return own
 
-    def _own(self, key: str, is_usable: Any, allowed: str) -> Any:
+    def _own(self, key: str, kind: Any, is_usable: Callable[[Any], bool], allowed: str) -> Any:
         value = self._dict().get(key, DEFAULTS[key])
-        if not is_usable(value):
+        if isinstance(value, bool) or not isinstance(value, kind) or not is_usable(value):
             shown = "(hidden)" if key == "HOLD_BACK_SALT" else repr(value)
             raise ConfigurationError(f"SCHEDULES[{key!r}] is {shown}; allowed: {allowed}.")
         return value
 
+    def _count(self, key: str, most: int = 10_000_000) -> int:
+        count: int = self._own(key, int, lambda value: 1 <= value <= most, f"a whole number from 1 to {most}")
+        return count
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+def _are_days(days: Sequence[object]) -> bool:
+    return len(set(days)) == len(days) and all(type(day) is int and 1 <= day <= 10_000 for day in days)
 
 
-def _is_list_of_days(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(_is_count(day) for day in value) and len(set(value)) == len(value)
+def _derived_salt() -> str:
+    return salted_hmac("schedules.hold_back", "salt").hexdigest()
 
 
 conf = Conf()

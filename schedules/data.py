@@ -6,14 +6,21 @@ All instants are aware datetimes; all ids of courses are text, all ids of learne
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import Any
+from uuid import UUID
 
 from schedules.exceptions import HostError
 
 #: (learner's id, course id): the key of everything that belongs to one enrollment.
 EnrollmentKey = tuple[int, str]
+
+#: A day's learners are searched in this many parts, learner's id modulo 24: one Celery task each.
+BINS = 24
 
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
@@ -46,6 +53,14 @@ class FailReason(StrEnum):
     CHANNEL_REFUSED = "channel-refused"
     CHANNEL_ERROR = "channel-error"
     INTERNAL_ERROR = "internal-error"
+
+
+class OutcomeStatus(StrEnum):
+    """How a message can be settled; the same words as `ScheduledMessage.Status`."""
+
+    SENT = "sent"
+    SKIPPED = "skipped"
+    FAILED = "failed"
 
 
 class CourseFact(StrEnum):
@@ -146,6 +161,87 @@ class CourseLinks:
 
     home: str
     upgrade: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One message type for one site, day and day offset.
+
+    `today` is the day for which everything is decided; `uuid` the `SendRun`'s. With an `override_address` it
+    is a test: there is no `SendRun`, every message goes to that address, and the ledger is left alone.
+    """
+
+    message_type: str
+    site_id: int
+    today: date
+    day_offset: int
+    uuid: UUID
+    override_address: str | None = None
+
+    @property
+    def target_date(self) -> date:
+        return self.today + timedelta(days=self.day_offset)
+
+    @property
+    def is_test(self) -> bool:
+        return self.override_address is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of a message: `skipped` and `failed` have a reason, `sent` a channel and a language."""
+
+    status: OutcomeStatus
+    reason: str = ""
+    detail: str = ""
+    channel: str = ""
+    language: str = ""
+
+    @property
+    def full_reason(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+def skipped(reason: SkipReason) -> Outcome:
+    return Outcome(status=OutcomeStatus.SKIPPED, reason=reason.value)
+
+
+def failed(reason: FailReason, detail: str = "") -> Outcome:
+    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(detail))
+
+
+@dataclass(kw_only=True)
+class Totals:
+    """How many messages of a run were found, and what became of them.
+
+    `already`: settled as sent, or in another worker's hands, before this run found them. `pending`: claimed,
+    nothing decided yet. `skipped` and `failed` count by reason.
+    """
+
+    found: int = 0
+    already: int = 0
+    sent: int = 0
+    pending: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def count(self, outcome: Outcome) -> None:
+        """Add one message that was settled."""
+        if outcome.status == OutcomeStatus.SENT:
+            self.sent += 1
+        else:
+            (self.skipped if outcome.status == OutcomeStatus.SKIPPED else self.failed)[outcome.reason] += 1
+
+    def add(self, other: Mapping[str, Any]) -> None:
+        """Add what `as_dict()` of other totals says."""
+        for name in ("found", "already", "sent", "pending"):
+            setattr(self, name, getattr(self, name) + other.get(name, 0))
+        self.skipped.update(other.get("skipped", {}))
+        self.failed.update(other.get("failed", {}))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON primitives; the same shape as `SendRun.counts`."""
+        return {**vars(self), "skipped": dict(self.skipped), "failed": dict(self.failed)}
 
 
 def one_line(text: str) -> str:

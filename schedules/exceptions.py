@@ -6,6 +6,7 @@ a learner's name or address, for it may reach a log.
 
 from __future__ import annotations
 
+import traceback
 from datetime import datetime
 
 from django.core.exceptions import ImproperlyConfigured
@@ -52,3 +53,8 @@ class DeliveryError(SchedulesError):
         self.detail = detail
         self.is_temporary = is_temporary
         self.retry_at = retry_at
+
+
+def where(error: BaseException) -> str:
+    """The error's class and its frames, for logs: not its message, which may hold an address."""
+    return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()

@@ -9,9 +9,11 @@ against the keys it was asked for, never against others: the app asks again, one
 from __future__ import annotations
 
 import functools
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
@@ -26,7 +28,7 @@ from schedules.data import (
     Section,
     VerifiedMode,
 )
-from schedules.exceptions import ConfigurationError, HostError
+from schedules.exceptions import ConfigurationError, HostError, where
 
 __all__ = [
     "Course",
@@ -40,6 +42,11 @@ __all__ = [
     "VerifiedMode",
     "get_host",
 ]
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 class Host(ABC):
@@ -87,6 +94,40 @@ class Host(ABC):
         Values replace Django settings of the same name; `course_org_filter` claims organizations.
         """
         return {}
+
+
+@dataclass(frozen=True)
+class Answers(Generic[K, V]):
+    """What the host answered: `values` by key, and for keys that it failed at, `faults` with one line on why."""
+
+    values: Mapping[K, V]
+    faults: Mapping[K, str]
+
+
+def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K]) -> Answers[K, V]:
+    """Put a bulk question; where it fails, halve the keys until each fault stands beside its own key.
+
+    Raises `ConfigurationError`, and a `HostError` that is temporary: the whole batch had better wait.
+    """
+    if not keys:
+        return Answers({}, {})
+    try:
+        return Answers(question(keys), {})
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        if isinstance(error, HostError) and error.is_temporary:
+            raise
+        if len(keys) == 1:
+            log.warning("The host failed at %s: %s", question.__name__, where(error))
+            said = str(error) if isinstance(error, HostError) else type(error).__name__
+            return Answers({}, dict.fromkeys(keys, said))
+    listed = list(keys)
+    halves = [ask(question, half) for half in (listed[: len(listed) // 2], listed[len(listed) // 2 :])]
+    return Answers(
+        {key: value for half in halves for key, value in half.values.items()},
+        {key: fault for half in halves for key, fault in half.faults.items()},
+    )
 
 
 def get_host() -> Host:

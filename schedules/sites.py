@@ -1,0 +1,93 @@
+"""A site's configuration: its values, the organizations it claims, and which site an enrollment belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.sites.models import Site
+
+from schedules.conf import conf
+from schedules.exceptions import ConfigurationError
+from schedules.host import Host
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteValues:
+    """A site with its configuration values; empty where it has no enabled configuration."""
+
+    site: Site
+    values: Mapping[str, Any]
+
+    def get(self, name: str, default: Any = "") -> Any:
+        """The site's value `name` in lower or upper case, else the Django setting of that name, else `default`."""
+        for key in (name.lower(), name.upper()):
+            if key in self.values:
+                return self.values[key]
+        return conf.lms(name.upper(), default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrgScope:
+    """The organizations whose courses a site writes about: those in `included`, or all but `excluded`."""
+
+    included: frozenset[str] | None
+    excluded: frozenset[str]
+
+
+def find_site(domain: str) -> Site:
+    """The site with that domain, whatever its case. Raises `ConfigurationError` that names the sites there are."""
+    matches = list(Site.objects.filter(domain__iexact=domain.strip()))
+    if matches:
+        return next((site for site in matches if site.domain == domain), matches[0])
+    domains = ", ".join(Site.objects.order_by("domain").values_list("domain", flat=True)) or "none yet"
+    raise ConfigurationError(f"There is no site {domain!r}. Sites: {domains}. Add one in the admin under Sites.")
+
+
+def site_values(host: Host, site: Site) -> SiteValues:
+    """What the host says about `site`. Raises `ConfigurationError` if any site's configuration is unusable."""
+    return SiteValues(site=site, values=_all_values(host).get(site.pk, {}))
+
+
+def org_scope(host: Host, site: Site) -> OrgScope:
+    """Which organizations are `site`'s (SPEC 6.2). Raises `ConfigurationError` on an unusable configuration."""
+    claims = {site_id: _orgs(site_id, values) for site_id, values in _all_values(host).items()}
+    return OrgScope(
+        included=claims.get(site.pk) or None,
+        excluded=frozenset().union(*(orgs for site_id, orgs in claims.items() if site_id != site.pk)),
+    )
+
+
+def enrollment_site(host: Host, user_id: int, course_id: str, org: str) -> Site | None:
+    """The site of an enrollment: where it happens, else the one that claims `org`, else the default site."""
+    site_id = host.enrollment_site_id(user_id, course_id)
+    if site_id is None:
+        claims = {site_id: _orgs(site_id, values) for site_id, values in _all_values(host).items()}
+        site_id = min((site_id for site_id, orgs in claims.items() if org in orgs), default=conf.default_site_id)
+    sites = Site.objects.order_by("pk")
+    return sites.first() if site_id is None else sites.filter(pk=site_id).first()
+
+
+def _all_values(host: Host) -> Mapping[int, Mapping[str, Any]]:
+    everything = host.site_values()
+    for site_id, values in everything.items():
+        if not isinstance(values, Mapping):
+            raise ConfigurationError(
+                f"The configuration of site {site_id} is {values!r}; it must map names to values. "
+                "Correct it in the admin under Site configurations."
+            )
+    return everything
+
+
+def _orgs(site_id: int, values: Mapping[str, Any]) -> frozenset[str]:
+    claimed = values.get("course_org_filter") or ()
+    if isinstance(claimed, str):
+        return frozenset([claimed])
+    is_list = isinstance(claimed, Collection) and not isinstance(claimed, Mapping | bytes)
+    if not is_list or not all(isinstance(org, str) for org in claimed):
+        raise ConfigurationError(
+            f"course_org_filter of site {site_id} is {claimed!r}; give an organization or a list of them. "
+            "Correct it in the admin under Site configurations."
+        )
+    return frozenset(claimed)
