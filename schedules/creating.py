@@ -1,0 +1,157 @@
+"""An enrollment -> a Schedule and its ScheduleExperience, or a recorded hold-back."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from django.contrib.sites.models import Site
+from django.db import transaction
+
+from schedules import toggles
+from schedules.conf import conf
+from schedules.data import Course, CourseFact, ExperienceType, VerifiedMode
+from schedules.deadlines import deadline_days, has_ended, upgrade_deadline
+from schedules.host import Host, get_host
+from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience
+from schedules.sites import enrollment_site
+
+log = logging.getLogger(__name__)
+
+RECOMPUTE_BATCH_SIZE = 500
+
+
+def create_schedule(
+    user_id: int, course_id: str, *, enrolled_at: datetime, now: datetime, site_id: int | None = None
+) -> Schedule | None:
+    """The learner's schedule in the course, new or set anew; null where there is to be none (SPEC 1.1)."""
+    host = get_host()
+    course = host.courses([course_id]).get(course_id)
+    site = Site.objects.filter(pk=site_id).first() if site_id is not None else None
+    if site is None:
+        site = enrollment_site(host, user_id, course_id, course.org if course else "")
+    refusal = _refusal(site, course_id, course, now)
+    if refusal or site is None or course is None or course.start is None:
+        log.debug("No schedule for learner %s in %s: %s", user_id, course_id, refusal)
+        return None
+    available_at = max(enrolled_at, course.start)
+    deadline = upgrade_deadline(
+        available_at=available_at,
+        days=deadline_days({course_id: course.org})[course_id],
+        course_end=course.end,
+        mode=host.verified_modes([course_id]).get(course_id),
+        now=now,
+    )
+    schedule = Schedule.objects.filter(user_id=user_id, course_id=course_id).first()
+    if schedule is not None:
+        schedule.start_date, schedule.upgrade_deadline = available_at, deadline
+        schedule.save(update_fields=["start_date", "upgrade_deadline", "modified"])
+        return schedule
+    experience = _experience(host, course)
+    if is_held_back(site, user_id):
+        log.debug("No schedule for learner %s in %s: held back", user_id, course_id)
+        HoldBack.objects.update_or_create(
+            user_id=user_id,
+            course_id=course_id,
+            defaults={
+                "site": site,
+                "experience_type": experience.value,
+                "content_availability_date": available_at,
+                "upgrade_deadline": deadline,
+            },
+        )
+        return None
+    with transaction.atomic():
+        HoldBack.objects.filter(user_id=user_id, course_id=course_id).delete()
+        schedule = Schedule.objects.create(
+            user_id=user_id, course_id=course_id, org=course.org, start_date=available_at, upgrade_deadline=deadline
+        )
+        ScheduleExperience.objects.create(schedule=schedule, experience_type=experience.value)
+    return schedule
+
+
+def is_held_back(site: Site, user_id: int) -> bool:
+    """The draw: the same for a learner and site at all times, so that raising the ratio only adds people."""
+    ratio = ScheduleConfig.current(site).hold_back_ratio
+    digest = hashlib.sha256(f"{conf.hold_back_salt}:{site.pk}:{user_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < ratio
+
+
+def recompute_course(course_id: str, facts: Collection[CourseFact], now: datetime) -> int:
+    """Set the dates of a course's schedules anew, each by the learner's own enrollment (SPEC 2.3).
+
+    Returns how many changed. A schedule stored without a deadline gets one only if something that decides
+    about deadlines has changed: not because a configuration row was added in the meantime.
+    """
+    host = get_host()
+    course = host.courses([course_id]).get(course_id)
+    if course is None or course.start is None:
+        log.warning("The schedules in %s keep their dates: the course is unknown or has no start date", course_id)
+        return 0
+    mode = host.verified_modes([course_id]).get(course_id)
+    days = deadline_days({course_id: course.org})[course_id]
+    may_gain = bool({CourseFact.END, CourseFact.VERIFIED_MODE} & set(facts))
+    changed = 0
+    for schedules in _pages(course_id):
+        enrollments = host.enrollments([(schedule.user_id, course_id) for schedule in schedules])
+        stale = []
+        for schedule in schedules:
+            enrollment = enrollments.get((schedule.user_id, course_id))
+            created = enrollment.created if enrollment else schedule.start_date
+            if _set_dates(schedule, created, course, mode, days, may_gain=may_gain, now=now):
+                schedule.modified = now
+                stale.append(schedule)
+        Schedule.objects.bulk_update(stale, ["org", "start_date", "upgrade_deadline", "modified"])
+        changed += len(stale)
+    return changed
+
+
+def _set_dates(
+    schedule: Schedule,
+    created: datetime,
+    course: Course,
+    mode: VerifiedMode | None,
+    days: int | None,
+    *,
+    may_gain: bool,
+    now: datetime,
+) -> bool:
+    before = (schedule.org, schedule.start_date, schedule.upgrade_deadline)
+    available_at = max(created, course.start or created)
+    if schedule.upgrade_deadline is not None or may_gain or available_at != schedule.start_date:
+        schedule.upgrade_deadline = upgrade_deadline(
+            available_at=available_at, days=days, course_end=course.end, mode=mode, now=now
+        )
+    schedule.org, schedule.start_date = course.org, available_at
+    return before != (schedule.org, schedule.start_date, schedule.upgrade_deadline)
+
+
+def _refusal(site: Site | None, course_id: str, course: Course | None, now: datetime) -> str:
+    """The first reason against a schedule, in the order of SPEC 1.1; empty when there is none."""
+    if site is None:
+        return "there is no site"
+    if not toggles.is_creating(site, course_id, course.org if course else ""):
+        return "schedules are not created here"
+    if course is None:
+        return "the host knows no such course"
+    if course.start is None:
+        return "the course has no start date"
+    if not course.is_self_paced:
+        return "the course is not self-paced"
+    return "the course has ended" if has_ended(course, now) else ""
+
+
+def _experience(host: Host, course: Course) -> ExperienceType:
+    sections = host.sections([course.id]).get(course.id, ()) if course.is_messaging_enabled else ()
+    has_highlights = any(section.highlights and not section.is_hidden_from_toc for section in sections)
+    return ExperienceType.COURSE_UPDATES if has_highlights else ExperienceType.DEFAULT
+
+
+def _pages(course_id: str) -> Iterator[list[Schedule]]:
+    schedules = Schedule.objects.filter(course_id=course_id).order_by("pk")
+    page = list(schedules[:RECOMPUTE_BATCH_SIZE])
+    while page:
+        yield page
+        page = list(schedules.filter(pk__gt=page[-1].pk)[:RECOMPUTE_BATCH_SIZE])

@@ -1,0 +1,106 @@
+"""What messages of all types share: the edx-ace classes, the language and the base context."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attr
+from django.conf import settings
+from django.utils import formats, translation
+from edx_ace.message import Message, MessageType
+from edx_ace.recipient import Recipient
+
+from schedules import toggles
+from schedules.conf import conf
+from schedules.data import Course, Learner, Run, one_line
+from schedules.links import absolute_url
+from schedules.resolving import DueCourse, Resolver
+from schedules.sites import SiteValues
+
+#: Raised with each change of the templates that matters to those who measure them.
+TEMPLATE_REVISION = 1
+
+
+class ScheduleMessage(Message):
+    """A message that keeps what edx-ace reports about it: `ace.send()` itself never says why nothing was sent."""
+
+    def report(self, key: str, value: Any) -> None:
+        self.__dict__.setdefault("reports", {})[key] = value
+        super().report(key, value)
+
+    @property
+    def reports(self) -> Mapping[str, Any]:
+        """Key -> value, as edx-ace reported to monitoring."""
+        reports: Mapping[str, Any] = self.__dict__.get("reports", {})
+        return reports
+
+
+class ScheduleMessageType(MessageType):
+    """A message type of this app. Its uuid is the run's, so that it becomes each message's `send_uuid`."""
+
+    APP_LABEL = "schedules"
+
+    @classmethod
+    def for_run(cls, run: Run, **fields: Any) -> Self:
+        message_type = cls(log_level=logging.DEBUG if toggles.is_debugging() else None, **fields)
+        message_type.uuid = run.uuid
+        return message_type
+
+    def personalize(self, recipient: Recipient, language: str, user_context: Mapping[str, Any]) -> ScheduleMessage:
+        """As edx-ace does, with options of the message's own: edx-ace would share one dict among all."""
+        message = super().personalize(recipient, language, user_context)
+        fields = {one.name: getattr(message, one.name) for one in attr.fields(Message) if one.init}
+        return ScheduleMessage(**{**fields, "options": dict(message.options)})
+
+
+def message_language(course: Course, learner: Learner, site: SiteValues) -> str:
+    """The nearest of `LANGUAGES` to the course's language, else the learner's, else the site's (SPEC 7.3)."""
+    for code in (course.language, learner.language, site.get("LANGUAGE_CODE")):
+        try:
+            return translation.get_supported_language_variant((code or "").strip().replace("_", "-").lower())
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
+
+
+def base_context(resolver: Resolver) -> dict[str, Any]:
+    """What every template may use (SPEC 7.4): JSON primitives, new at each call."""
+    site, domain = resolver.site_values, resolver.site.domain
+    marketing_root = site.get("MKTG_URLS", {}).get("ROOT")
+    has_marketing_site = conf.is_marketing_site_enabled and marketing_root
+    return {
+        "homepage_url": absolute_url(domain, marketing_root if has_marketing_site else "/"),
+        "dashboard_url": absolute_url(domain, resolver.host.dashboard_url(resolver.site.pk)),
+        "platform_name": one_line(str(site.get("PLATFORM_NAME") or resolver.site.name)),
+        "contact_mailing_address": str(site.get("CONTACT_MAILING_ADDRESS")),
+        "contact_email": str(site.get("CONTACT_EMAIL")),
+        "logo_url": absolute_url(domain, logo) if (logo := site.get("LOGO_URL")) else "",
+        "social_media_urls": {key: url for key, url in site.get("SOCIAL_MEDIA_FOOTER_URLS", {}).items() if url},
+        "mobile_store_urls": {key: url for key, url in site.get("MOBILE_STORE_URLS", {}).items() if url},
+        "template_revision": site.get("TEMPLATE_REVISION", TEMPLATE_REVISION),
+        "copyright_year": resolver.run.today.year,
+    }
+
+
+def upsell_context(resolver: Resolver, due: DueCourse | None) -> dict[str, Any]:
+    """The upgrade that is offered with a message: that of `due`, or none."""
+    if due is None or not due.can_upgrade or due.links.upgrade is None:
+        return {"show_upsell": False}
+    return {
+        "show_upsell": True,
+        "upsell_link": absolute_url(resolver.site.domain, due.links.upgrade),
+        "user_schedule_upgrade_deadline_time": deadline_text(due),
+    }
+
+
+def deadline_text(due: DueCourse) -> str:
+    """The upgrade deadline's day, in the format of the language that is active."""
+    deadline = due.schedule.upgrade_deadline
+    return formats.date_format(deadline.astimezone(conf.time_zone), "DATE_FORMAT") if deadline else ""
+
+
+def course_url(resolver: Resolver, due: DueCourse) -> str:
+    """The course home page: no redirect in between, so that tracking parameters survive."""
+    return absolute_url(resolver.site.domain, due.links.home)

@@ -1,0 +1,43 @@
+"""Recurring nudge: some days after the start, an invitation to go on learning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from schedules.conf import conf
+from schedules.data import ExperienceType
+from schedules.message_types.base import ScheduleMessageType, course_url, upsell_context
+from schedules.resolving import DueCourse, Resolver
+
+
+class RecurringNudge(ScheduleMessageType):
+    """What is said; its name carries the day."""
+
+
+class RecurringNudgeResolver(Resolver):
+    """Who: learners who started so many days ago. One message for all their courses of that day."""
+
+    key = "recurring_nudge"
+    date_field = "start_date"
+    experience_type = ExperienceType.DEFAULT
+
+    @classmethod
+    def day_offsets(cls) -> tuple[int, ...]:
+        return tuple(-days for days in conf.recurring_nudge_days)
+
+    @classmethod
+    def message_name(cls, day_offset: int) -> str:
+        return f"recurringnudge_day{-day_offset}"
+
+    def message_type(self) -> RecurringNudge:
+        return RecurringNudge.for_run(self.run, name=self.message_name(self.run.day_offset))
+
+    def context(self, courses: Sequence[DueCourse]) -> dict[str, Any]:
+        return {
+            "course_name": courses[0].course.name,
+            "course_url": course_url(self, courses[0]),
+            "course_ids": [due.course.id for due in courses],
+            "has_several_courses": len(courses) > 1,
+            **upsell_context(self, next((due for due in courses if due.can_upgrade), None)),
+        }

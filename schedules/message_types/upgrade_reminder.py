@@ -1,0 +1,53 @@
+"""Upgrade reminder: shortly before the deadline, what a verified certificate is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from schedules.conf import conf
+from schedules.data import ExperienceType, SkipReason
+from schedules.exceptions import SkipRecipient
+from schedules.message_types.base import ScheduleMessageType, course_url, deadline_text, upsell_context
+from schedules.resolving import DueCourse, Resolver
+
+
+class UpgradeReminder(ScheduleMessageType):
+    """What is said."""
+
+
+class UpgradeReminderResolver(Resolver):
+    """Who: learners whose upgrade deadline is near. One message for all their courses that can be upgraded."""
+
+    key = "upgrade_reminder"
+    date_field = "upgrade_deadline"
+    experience_type = ExperienceType.DEFAULT
+
+    @classmethod
+    def day_offsets(cls) -> tuple[int, ...]:
+        return (conf.upgrade_reminder_days,)
+
+    @classmethod
+    def message_name(cls, day_offset: int) -> str:  # noqa: ARG003 - one name for every day
+        return "upgradereminder"
+
+    def message_type(self) -> UpgradeReminder:
+        return UpgradeReminder.for_run(self.run)
+
+    def select(self, courses: tuple[DueCourse, ...]) -> tuple[DueCourse, ...]:
+        upgradable = tuple(due for due in courses if due.can_upgrade)
+        if not upgradable:
+            raise SkipRecipient(SkipReason.NOTHING_TO_UPGRADE)
+        return upgradable
+
+    def context(self, courses: Sequence[DueCourse]) -> dict[str, Any]:
+        return {
+            "course_links": [
+                {"url": course_url(self, due), "name": due.course.name, "upgrade_deadline": deadline_text(due)}
+                for due in courses
+            ],
+            "first_course_name": courses[0].course.name,
+            "course_ids": [due.course.id for due in courses],
+            "has_several_courses": len(courses) > 1,
+            **upsell_context(self, courses[0]),
+        }

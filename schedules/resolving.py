@@ -1,0 +1,258 @@
+"""Who is due: what the resolvers of all message types share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import F, Q, QuerySet
+from edx_ace.message import MessageType
+
+from schedules import deadlines, ledger
+from schedules.conf import conf
+from schedules.data import (
+    BINS,
+    Course,
+    CourseLinks,
+    Enrollment,
+    EnrollmentKey,
+    ExperienceType,
+    FailReason,
+    Learner,
+    Outcome,
+    Run,
+    Section,
+    SkipReason,
+    VerifiedMode,
+    failed,
+    skipped,
+)
+from schedules.days import day_bounds, start_of_day
+from schedules.exceptions import SkipRecipient
+from schedules.host import Answers, ask, get_host
+from schedules.models import Schedule
+from schedules.sites import org_scope, site_values
+
+READ_REPLICA = "read_replica"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueCourse:
+    """A learner's course that is due, with the facts that messages speak of."""
+
+    schedule: Schedule
+    course: Course
+    sections: Sequence[Section]
+    links: CourseLinks
+    can_upgrade: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """One message that was found: to be sent about `courses` (never empty), or already settled by `outcome`."""
+
+    entry: ledger.Entry
+    learner: Learner | None
+    courses: tuple[DueCourse, ...]
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What the host says about a batch of schedules, asked in bulk. `as_of`: when the run's day begins."""
+
+    courses: Answers[str, Course]
+    learners: Answers[int, Learner]
+    enrollments: Answers[EnrollmentKey, Enrollment]
+    modes: Answers[str, VerifiedMode]
+    sections: Answers[str, Sequence[Section]]
+    links: Answers[EnrollmentKey, CourseLinks]
+    opt_outs: Answers[EnrollmentKey, bool]
+    deadline_days: Mapping[str, int | None]
+
+    def fault(self, schedule: Schedule) -> str:
+        """One line on what the host could not say about this schedule; empty when it said everything."""
+        course_id, user_id = schedule.course_id, schedule.user_id
+        found = (
+            *(answers.faults.get(course_id) for answers in (self.courses, self.modes, self.sections)),
+            *(answers.faults.get((user_id, course_id)) for answers in (self.enrollments, self.links, self.opt_outs)),
+            self.learners.faults.get(user_id),
+        )
+        return next(filter(None, found), "")
+
+
+class Resolver(ABC):
+    """Finds the learners of one message type who are due in one run, and what their message is about.
+
+    A subclass names its `key` (as in the command and in `ScheduleConfig`), the date that is compared, whom it
+    serves and whether a message is about one course alone.
+    """
+
+    key: ClassVar[str]
+    date_field: ClassVar[str]
+    experience_type: ClassVar[ExperienceType]
+    is_per_course: ClassVar[bool] = False
+    needs_sections: ClassVar[bool] = False
+
+    def __init__(self, run: Run, site: Site) -> None:
+        self.run = run
+        self.site = site
+        self.host = get_host()
+        self.site_values = site_values(self.host, site)
+        self.as_of = start_of_day(run.today, conf.time_zone)
+        self._scope = org_scope(self.host, site)
+
+    # What a message type says ---------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def day_offsets(cls) -> tuple[int, ...]:
+        """Days from a run's “today” to the target days, by the settings."""
+
+    @classmethod
+    @abstractmethod
+    def message_name(cls, day_offset: int) -> str:
+        """The name by which edx-ace finds the templates."""
+
+    @abstractmethod
+    def message_type(self) -> MessageType:
+        """A new edx-ace message type for this run."""
+
+    @abstractmethod
+    def context(self, courses: Sequence[DueCourse]) -> dict[str, Any]:
+        """What the templates need beyond the base context: JSON primitives, new for each message."""
+
+    def select(self, courses: tuple[DueCourse, ...]) -> tuple[DueCourse, ...]:
+        """Those courses that there is something to say about. Raises `SkipRecipient` if there are none."""
+        return courses
+
+    # Finding --------------------------------------------------------------------------------------
+
+    def batches(self, bin_number: int) -> Iterator[list[Schedule]]:
+        """A bin's due schedules, whole learners at a time, by keyset pages: memory does not grow with the bin."""
+        bin_of_day = self._due_schedules().annotate(bin=F("user_id") % BINS).filter(bin=bin_number)
+        page = bin_of_day.order_by("user_id").values_list("user_id", flat=True).distinct()
+        user_ids = list(page[: conf.resolve_batch_size])
+        while user_ids:
+            yield self.schedules_of(user_ids)
+            user_ids = list(page.filter(user_id__gt=user_ids[-1])[: conf.resolve_batch_size])
+
+    def schedules_of(self, user_ids: Collection[int]) -> list[Schedule]:
+        """The due schedules of these learners."""
+        return list(self._due_schedules().filter(user_id__in=user_ids).order_by("user_id", "id"))
+
+    def decide(self, schedules: Collection[Schedule]) -> list[Decision]:
+        """What is to be said to the learners of these schedules; who is not due is left out."""
+        facts = self._gather(schedules)
+        groups: dict[tuple[int, int | None], list[Schedule]] = defaultdict(list)
+        for schedule in schedules:
+            if facts.fault(schedule) or self._is_due(schedule, facts):
+                groups[schedule.user_id, schedule.pk if self.is_per_course else None].append(schedule)
+        return [self._decide_group(key, group, facts) for key, group in groups.items()]
+
+    def _due_schedules(self) -> QuerySet[Schedule]:
+        begins, ends = day_bounds(self.run.target_date, conf.time_zone)
+        span = Q((f"{self.date_field}__gte", begins), (f"{self.date_field}__lt", ends))
+        experience = Q(experience__experience_type=self.experience_type.value)
+        if self.experience_type is ExperienceType.DEFAULT:
+            experience |= Q(experience=None)
+        database = READ_REPLICA if READ_REPLICA in settings.DATABASES else DEFAULT_DB_ALIAS
+        due = Schedule.objects.using(database).filter(span & experience)
+        if self._scope.included is not None:
+            return due.filter(org__in=self._scope.included)
+        return due.exclude(org__in=self._scope.excluded)
+
+    def _gather(self, schedules: Iterable[Schedule]) -> Facts:
+        user_ids = {schedule.user_id for schedule in schedules}
+        keys = {(schedule.user_id, schedule.course_id) for schedule in schedules}
+        course_ids = {schedule.course_id for schedule in schedules}
+
+        def opt_outs(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
+            return dict.fromkeys(self.host.opt_outs(asked), True)
+
+        return Facts(
+            courses=ask(self.host.courses, course_ids),
+            learners=ask(self.host.learners, user_ids),
+            enrollments=ask(self.host.enrollments, keys),
+            modes=ask(self.host.verified_modes, course_ids),
+            sections=ask(self.host.sections, course_ids if self.needs_sections else ()),
+            links=ask(self.host.course_links, keys),
+            opt_outs=ask(opt_outs, keys),
+            deadline_days=deadlines.deadline_days({schedule.course_id: schedule.org for schedule in schedules}),
+        )
+
+    def _is_due(self, schedule: Schedule, facts: Facts) -> bool:
+        course = facts.courses.values.get(schedule.course_id)
+        learner = facts.learners.values.get(schedule.user_id)
+        enrollment = facts.enrollments.values.get((schedule.user_id, schedule.course_id))
+        return (
+            course is not None
+            and course.is_self_paced
+            and not deadlines.has_ended(course, self.as_of)
+            and learner is not None
+            and learner.is_active
+            and enrollment is not None
+            and enrollment.is_active
+        )
+
+    def _decide_group(self, key: tuple[int, int | None], schedules: Sequence[Schedule], facts: Facts) -> Decision:
+        user_id, schedule_id = key
+        learner = facts.learners.values.get(user_id)
+        courses: tuple[DueCourse, ...] = ()
+        outcome = None
+        fault = next(filter(None, map(facts.fault, schedules)), "")
+        if fault:
+            outcome = failed(FailReason.HOST_ERROR, fault)
+        else:
+            courses = self._due_courses(schedules, facts)
+            try:
+                courses = self._wanted(learner, courses, facts)
+            except SkipRecipient as skip:
+                outcome = skipped(SkipReason(skip.reason))
+        name = self.message_name(self.run.day_offset)
+        entry = ledger.Entry(
+            # A test message is nobody's real message, so it must not be taken for a copy of one.
+            uuid=uuid4() if self.run.is_test else ledger.message_uuid(self.run, name, user_id, schedule_id),
+            user_id=user_id,
+            schedule_id=schedule_id,
+            name=name,
+            course_ids=tuple(due.course.id for due in courses) or tuple(one.course_id for one in schedules),
+        )
+        return Decision(entry=entry, learner=learner, courses=courses, outcome=outcome)
+
+    def _wanted(self, learner: Learner | None, courses: tuple[DueCourse, ...], facts: Facts) -> tuple[DueCourse, ...]:
+        if learner is None or not learner.email.strip():
+            raise SkipRecipient(SkipReason.NO_ADDRESS)
+        wanted = tuple(due for due in courses if (learner.id, due.course.id) not in facts.opt_outs.values)
+        if not wanted:
+            raise SkipRecipient(SkipReason.OPTED_OUT)
+        return self.select(wanted)
+
+    def _due_courses(self, schedules: Iterable[Schedule], facts: Facts) -> tuple[DueCourse, ...]:
+        due = [self._due_course(schedule, facts) for schedule in schedules]
+        return tuple(sorted(due, key=lambda one: (one.course.name, one.course.id)))
+
+    def _due_course(self, schedule: Schedule, facts: Facts) -> DueCourse:
+        key = (schedule.user_id, schedule.course_id)
+        links = facts.links.values.get(key) or CourseLinks(home=self.host.dashboard_url(self.site.pk))
+        return DueCourse(
+            schedule=schedule,
+            course=facts.courses.values[schedule.course_id],
+            sections=facts.sections.values.get(schedule.course_id, ()),
+            links=links,
+            can_upgrade=deadlines.can_upgrade(
+                schedule=schedule,
+                enrollment=facts.enrollments.values[key],
+                mode=facts.modes.values.get(schedule.course_id),
+                days=facts.deadline_days[schedule.course_id],
+                links=links,
+                as_of=self.as_of,
+            ),
+        )
