@@ -1,1 +1,104 @@
-"""System checks."""
+"""System checks: what `manage.py check` says before anything goes wrong at night."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+
+from schedules.conf import DEFAULTS, conf
+from schedules.exceptions import ConfigurationError
+from schedules.host import get_host
+from schedules.message_types import message_names
+
+TEMPLATE_FILES = ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html")
+
+
+@register()
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Keys of `SCHEDULES` that nothing reads, and values that cannot be used."""
+    try:
+        found: list[CheckMessage] = [
+            Warning(problem, hint="Correct or remove the key.", id="schedules.W001")
+            for problem in conf.unknown_keys().values()
+        ]
+    except ConfigurationError as error:
+        return [Error(str(error), id="schedules.E001")]
+    for key in DEFAULTS:
+        try:
+            getattr(conf, key.lower())
+        except ConfigurationError as error:
+            found.append(Error(str(error), id="schedules.E001"))
+    return found
+
+
+@register()
+def check_templates(**_: Any) -> list[CheckMessage]:
+    """Every message name that the settings ask for has its templates."""
+    try:
+        names = message_names()
+    except ConfigurationError:  # E001 says so
+        return []
+    return [
+        Error(
+            f"The message {name!r} has no template {path}.",
+            hint="Write it, or take the day out of SCHEDULES['RECURRING_NUDGE_DAYS'].",
+            id="schedules.E002",
+        )
+        for name in names
+        for file in TEMPLATE_FILES
+        if not _has_template(path := f"schedules/edx_ace/{name}/email/{file}")
+    ]
+
+
+@register()
+def check_host(**_: Any) -> list[CheckMessage]:
+    """The host can be loaded."""
+    try:
+        get_host()
+    except ConfigurationError as error:
+        return [Error(str(error), id="schedules.E003")]
+    return []
+
+
+@register()
+def check_ace(**_: Any) -> list[CheckMessage]:
+    """edx-ace has a channel for our e-mails and obeys opt-outs."""
+    found: list[CheckMessage] = []
+    enabled = getattr(settings, "ACE_ENABLED_CHANNELS", [])
+    if conf.default_channel not in enabled:
+        found.append(
+            Error(
+                f"ACE_CHANNEL_DEFAULT_EMAIL is {conf.default_channel!r}, ACE_ENABLED_CHANNELS is {enabled!r}.",
+                hint="Name a channel, such as 'django_email', in both.",
+                id="schedules.E004",
+            )
+        )
+    if "bulk_email_optout" not in getattr(settings, "ACE_ENABLED_POLICIES", []):
+        found.append(
+            Warning(
+                "The policy 'bulk_email_optout' is not enabled.",
+                hint="Add it to ACE_ENABLED_POLICIES, so that other apps' messages obey opt-outs too.",
+                id="schedules.W002",
+            )
+        )
+    if hasattr(settings, "ACE_ENABLED_CHANNEL"):
+        found.append(
+            Warning(
+                "ACE_ENABLED_CHANNEL is set, which nothing reads.",
+                hint="The setting is ACE_ENABLED_CHANNELS.",
+                id="schedules.W003",
+            )
+        )
+    return found
+
+
+def _has_template(path: str) -> bool:
+    try:
+        get_template(path)
+    except TemplateDoesNotExist:
+        return False
+    return True

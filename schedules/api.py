@@ -1,0 +1,119 @@
+"""What hosts and commands may call. All else in the app is private, but for `host`, `signals` and `testing`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import uuid4
+
+from django.contrib.sites.models import Site
+from django.db import transaction
+
+from schedules import creating, delivering, ledger, tasks, toggles
+from schedules.conf import conf
+from schedules.data import CourseFact, Run, Totals
+from schedules.message_types import resolver_for
+from schedules.models import HoldBack, Schedule, ScheduledMessage
+from schedules.sites import find_site
+
+__all__ = ["RunReport", "course_changed", "enqueue_day", "find_site", "learner_enrolled", "learner_erased"]
+
+log = logging.getLogger(__name__)
+
+ENQUEUE_DISABLED = "enqueue-disabled"
+
+
+@dataclass(kw_only=True)
+class RunReport:
+    """What one run did. `stopped`: why nothing was queued. `totals`: null while workers are still at it."""
+
+    run: Run
+    name: str
+    stopped: str = ""
+    totals: Totals | None = None
+    failed_bins: Sequence[int] = ()
+
+
+def learner_enrolled(
+    user_id: int, course_id: str, *, enrolled_at: datetime, now: datetime, site_id: int | None = None
+) -> None:
+    """The learner has a new active enrollment, or one that became active again at `enrolled_at`.
+
+    Creates the schedule or sets it anew. Whatever goes wrong is logged: the enrollment must not suffer.
+    """
+    try:
+        with transaction.atomic():
+            creating.create_schedule(user_id, course_id, enrolled_at=enrolled_at, now=now, site_id=site_id)
+    except Exception:
+        log.exception("No schedule for learner %s in %s", user_id, course_id)
+
+
+def course_changed(course_id: str, *, facts: Collection[CourseFact], now: datetime) -> None:
+    """The course's start, end, pacing or verified mode changed: its schedules follow, in batches.
+
+    Whatever goes wrong is logged: the course must not suffer.
+    """
+    try:
+        with transaction.atomic():
+            creating.recompute_course(course_id, [CourseFact(fact) for fact in facts], now)
+    except Exception:
+        log.exception("The schedules in %s could not follow the course", course_id)
+
+
+def learner_erased(user_id: int) -> None:
+    """Forget a learner: their schedules, hold-backs and messages. Not needed where the user row is deleted."""
+    with transaction.atomic():
+        ScheduledMessage.objects.filter(user_id=user_id).delete()
+        HoldBack.objects.filter(user_id=user_id).delete()
+        Schedule.objects.filter(user_id=user_id).delete()
+
+
+def enqueue_day(
+    message_type: str,
+    site: Site,
+    today: date,
+    *,
+    now: datetime,
+    day_offsets: Sequence[int] | None = None,
+    override_address: str | None = None,
+    show_messages: bool = False,
+) -> list[RunReport]:
+    """Find and queue everything due on `today`; one report per day offset, in the order of `day_offsets`.
+
+    Raises `ConfigurationError` before anything is queued when the app, the host or a site is set up wrongly.
+    """
+    conf.validate()
+    resolver_class = resolver_for(message_type)
+    offsets = resolver_class.day_offsets() if day_offsets is None else day_offsets
+    reports = []
+    for day_offset in offsets:
+        run = Run(
+            message_type=message_type,
+            site_id=site.pk,
+            today=today,
+            day_offset=day_offset,
+            uuid=uuid4(),
+            override_address=override_address,
+        )
+        resolver_class(run, site)  # reads the site's configuration: better refused here than in 24 tasks
+        reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
+    stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
+    token = delivering.show_messages.set(show_messages)
+    try:
+        for report in reports:
+            _enqueue_run(report, stopped, now)
+    finally:
+        delivering.show_messages.reset(token)
+    return reports
+
+
+def _enqueue_run(report: RunReport, stopped: str, now: datetime) -> None:
+    run = report.run
+    if not run.is_test:
+        ledger.open_run(run, now, stopped)
+    if stopped:
+        report.stopped = stopped
+        return
+    report.totals, report.failed_bins = tasks.enqueue_bins(run)

@@ -1,0 +1,29 @@
+"""manage.py send_course_update SITE_DOMAIN."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from schedules.management.send_command import SendCommand
+from schedules.message_types.course_update import CourseUpdateResolver
+
+
+class Command(SendCommand):
+    help = "Send the week's highlights to learners of courses that have them."
+    message_type = "course_update"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--weeks", type=int, help="the last week to send; default: COURSE_UPDATE_WEEKS")
+
+    def day_offsets(self, options: Mapping[str, Any]) -> Sequence[int] | None:
+        weeks = options["weeks"]
+        if weeks is None:
+            return None
+        if not 1 <= weeks <= 520:
+            raise CommandError(f"--weeks is {weeks}; give a whole number from 1 to 520.")
+        return CourseUpdateResolver.day_offsets_of(weeks)

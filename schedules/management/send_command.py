@@ -1,0 +1,134 @@
+"""What the three daily commands share: their arguments, what they refuse and what they print."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+from django.utils import timezone
+
+from schedules import api
+from schedules.conf import conf
+from schedules.days import day_of
+from schedules.exceptions import ConfigurationError
+
+COLUMNS = ("message", "day", "found", "already sent", "sent", "skipped", "failed")
+
+# Calendar arithmetic needs room on both sides, and some databases keep no year before 1000.
+FIRST_DATE, LAST_DATE = date(1000, 1, 1), date(9000, 1, 1)
+
+
+class SendCommand(BaseCommand):
+    """Runs one message type for a site and a day, and says what it did. Refusals are one line, exit status 1."""
+
+    message_type: ClassVar[str]
+    requires_system_checks = []  # one clear line each, from `conf.validate()`, in place of a page of checks
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+        parser.add_argument("--date", help="the day to run for, as YYYY-MM-DD; default: today")
+        parser.add_argument(
+            "--override-recipient-email",
+            metavar="ADDRESS",
+            help="send every message to this address and nowhere else, and leave the ledger alone",
+        )
+
+    def day_offsets(self, options: Mapping[str, Any]) -> Sequence[int] | None:  # noqa: ARG002 - for subclasses
+        """The offsets that the options ask for; null: those of the settings."""
+        return None
+
+    def handle(self, **options: Any) -> None:
+        override_address = options["override_recipient_email"]
+        if override_address is not None:
+            _check_address(override_address)
+        now = timezone.now()
+        try:
+            conf.validate()
+            site = api.find_site(options["site_domain"])
+            today = _parse_date(options["date"]) if options["date"] is not None else day_of(now, conf.time_zone)
+            reports = api.enqueue_day(
+                self.message_type,
+                site,
+                today,
+                now=now,
+                day_offsets=self.day_offsets(options),
+                override_address=override_address,
+                show_messages=options["verbosity"] > 1,
+            )
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
+        self.say(f"{self.message_type} for {site.domain} on {today}")
+        if override_address is not None:
+            self.say(f"A test: every message goes to {override_address}; the ledger is neither read nor written.")
+        self._report(reports, site.domain)
+
+    def say(self, text: str) -> None:
+        if self.verbosity > 0:
+            self.stdout.write(text)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        self.verbosity = options["verbosity"]
+        return super().execute(*args, **options)
+
+    def _report(self, reports: Sequence[api.RunReport], domain: str) -> None:
+        if any(report.stopped for report in reports):
+            self.say(
+                f"Nothing was queued: enqueue_{self.message_type} is off for {domain}. "
+                "Switch it on in the admin under Schedule configurations."
+            )
+            return
+        if any(report.totals is None for report in reports):
+            self.say(f"Queued {len(reports)} runs of 24 bins; the admin shows them under Runs.")
+            return
+        for line in table(reports):
+            self.say(line)
+        failed_bins = sum(len(report.failed_bins) for report in reports)
+        if failed_bins:
+            raise CommandError(
+                f"{failed_bins} bins failed; the log says where. Mend the cause and run the command again for "
+                "that date: what was sent is not sent twice."
+            )
+
+
+def table(reports: Sequence[api.RunReport]) -> list[str]:
+    """One line per report under a heading, in columns."""
+    rows = [COLUMNS]
+    for report in reports:
+        totals = report.totals
+        if totals is not None:
+            numbers = (str(totals.found), str(totals.already), str(totals.sent))
+            reasons = (_by_reason(totals.skipped), _by_reason(totals.failed))
+            rows.append((report.name, f"{report.run.day_offset:+d}", *numbers, *reasons))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _by_reason(counts: Mapping[str, int]) -> str:
+    said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    return f"{sum(counts.values())} ({said})" if said else "0"
+
+
+def _parse_date(text: str) -> date:
+    is_of_form = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
+    try:
+        day = date.fromisoformat(text) if is_of_form else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_DATE <= day <= LAST_DATE:
+        raise CommandError(f"--date is {text!r}; give a day of the calendar as YYYY-MM-DD, such as 2026-03-09.")
+    return day
+
+
+def _check_address(address: str) -> None:
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise CommandError(
+            f"--override-recipient-email is {address!r}; give one e-mail address, such as me@example.com."
+        ) from None

@@ -1,0 +1,146 @@
+"""Celery: a day fans out to 24 bins, a bin to delivery batches. Arguments are JSON primitives, ids at most.
+
+A task's arguments are those of its `Run`, written by `_arguments` and read by `_run`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from celery.result import EagerResult
+from django.contrib.sites.models import Site
+from django.utils import timezone
+
+from schedules import delivering, ledger
+from schedules.conf import conf
+from schedules.data import BINS, Outcome, Run, Totals
+from schedules.exceptions import where
+from schedules.message_types import resolver_for
+from schedules.resolving import Decision
+
+log = logging.getLogger(__name__)
+
+
+def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
+    """Hand the run's bins to Celery.
+
+    Where Celery runs tasks in the calling process, returns what became of the messages and the bins that
+    failed; with a broker, null and an empty list: the ledger will tell.
+    """
+    totals: Totals | None = None
+    failed_bins: list[int] = []
+    for bin_number in range(BINS):
+        answer = _enqueue(resolve_bin, run, bin_number=bin_number)
+        if answer is None:
+            continue
+        totals = totals or Totals()
+        totals.add(answer)
+        if answer["errors"]:
+            failed_bins.append(bin_number)
+    return totals, failed_bins
+
+
+@shared_task(ignore_result=True)
+def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
+    """Find a bin's learners, claim their messages and hand them on in batches. One bin's failure is its own."""
+    run = _run(arguments)
+    totals, errors = Totals(), []
+    try:
+        resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+        for schedules in resolver.batches(bin_number):
+            ids = _claim(run, resolver.decide(schedules), totals)
+            errors += _enqueue_batches(run, ids, totals)
+        if not run.is_test:
+            ledger.record_bin(run, bin_number, totals.found, totals.already)
+            ledger.settle(run, timezone.now())
+    except Exception as error:  # noqa: BLE001 - the other bins go on; this one is reported
+        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, where(error))
+        errors.append(type(error).__name__)
+    return {**totals.as_dict(), "errors": errors}
+
+
+@shared_task(ignore_result=True)
+def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
+    """Send a batch of messages."""
+    run = _run(arguments)
+    totals = delivering.deliver_batch(run, ids, timezone.now())
+    if not run.is_test:
+        ledger.settle(run, timezone.now())
+    return totals.as_dict()
+
+
+def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[Any]:
+    """Claim messages and settle those that are decided already; returns the ids to deliver.
+
+    In a test nothing is claimed, and the ids are the learners'.
+    """
+    totals.found += len(decisions)
+    if run.is_test:
+        return sorted({one.entry.user_id for one in decisions})
+    now = timezone.now()
+    ours = ledger.claim(run, [one.entry for one in decisions], now)
+    totals.already += len(decisions) - len(ours)
+    settled: defaultdict[Outcome, list[UUID]] = defaultdict(list)
+    ids = []
+    for one in decisions:
+        if one.entry.uuid not in ours:
+            continue
+        if one.outcome is None:
+            ids.append(str(one.entry.uuid))
+        else:
+            settled[one.outcome].append(one.entry.uuid)
+            totals.count(one.outcome)
+    for outcome, uuids in settled.items():
+        ledger.record(uuids, outcome, now)
+    return ids
+
+
+def _enqueue_batches(run: Run, ids: Sequence[Any], totals: Totals) -> list[str]:
+    """Hand on ids in batches; returns what went wrong, as far as Celery runs in this process."""
+    errors = []
+    for first in range(0, len(ids), conf.delivery_batch_size):
+        answer = _enqueue(deliver_batch, run, ids=ids[first : first + conf.delivery_batch_size])
+        if answer is not None:
+            totals.add(answer)
+            errors += answer.get("errors", [])
+    return errors
+
+
+def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
+    """Queue a task; returns its answer where Celery runs tasks in the calling process, else null."""
+    result = task.apply_async(kwargs={**_arguments(run), **more}, queue=conf.routing_key)
+    if not isinstance(result, EagerResult):
+        return None
+    if result.successful():
+        answer: dict[str, Any] = result.get()
+        return answer
+    log.error("Task of run %s failed: %s", run.uuid, where(result.result))
+    return {"errors": [type(result.result).__name__]}
+
+
+def _arguments(run: Run) -> dict[str, Any]:
+    return {
+        "message_type": run.message_type,
+        "site_id": run.site_id,
+        "today": run.today.isoformat(),
+        "day_offset": run.day_offset,
+        "run_id": str(run.uuid),
+        "override_address": run.override_address,
+    }
+
+
+def _run(arguments: dict[str, Any]) -> Run:
+    return Run(
+        message_type=arguments["message_type"],
+        site_id=arguments["site_id"],
+        today=date.fromisoformat(arguments["today"]),
+        day_offset=arguments["day_offset"],
+        uuid=UUID(arguments["run_id"]),
+        override_address=arguments["override_address"],
+    )
