@@ -161,7 +161,7 @@ def _are_days(days: Sequence[object]) -> bool:
 
 
 def _derived_salt() -> str:
-    return salted_hmac("schedules.hold_back", "salt").hexdigest()
+    return salted_hmac("schedules.hold_back", "salt", algorithm="sha256").hexdigest()
 
 
 conf = Conf()

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
+from schedules.data import Totals
 from schedules.days import day_of
 from schedules.exceptions import ConfigurationError
 
@@ -98,18 +99,23 @@ class SendCommand(BaseCommand):
 
 def table(reports: Sequence[api.RunReport]) -> list[str]:
     """One line per report under a heading, in columns."""
-    rows = [COLUMNS]
+    rows: list[Sequence[str]] = [COLUMNS]
     for report in reports:
-        totals = report.totals
-        if totals is not None:
-            numbers = (str(totals.found), str(totals.already), str(totals.sent))
-            reasons = (_by_reason(totals.skipped), _by_reason(totals.failed))
-            rows.append((report.name, f"{report.run.day_offset:+d}", *numbers, *reasons))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        totals = report.totals or Totals()
+        numbers = (str(totals.found), str(totals.already), str(totals.sent))
+        reasons = (by_reason(totals.skipped), by_reason(totals.failed))
+        rows.append((report.name, f"{report.run.day_offset:+d}", *numbers, *reasons))
+    return in_columns(rows)
 
 
-def _by_reason(counts: Mapping[str, int]) -> str:
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def by_reason(counts: Mapping[str, int]) -> str:
+    """A count, and in brackets what it is made of."""
     said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
     return f"{sum(counts.values())} ({said})" if said else "0"
 
