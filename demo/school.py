@@ -31,7 +31,7 @@ from schedules.models import DynamicUpgradeDeadlineConfiguration, ScheduleConfig
 SITE_DOMAIN = "example.com"
 OTHER_SITE_DOMAIN = "harbor.example.org"
 LEARNERS = 320
-STAFF_NAME = STAFF_PASSWORD = "admin"
+STAFF_NAME = STAFF_PASSWORD = "admin"  # noqa: S105 - everybody may know it
 
 
 def is_filled() -> bool:
@@ -48,7 +48,7 @@ def fill(today: date) -> None:
     learners = list(_make_learners(chance))
     User.objects.create_superuser(STAFF_NAME, "", STAFF_PASSWORD)
     _enroll(learners, courses, today, chance)
-    _live_on(learners, courses, today)
+    _live_on(courses, today)
 
 
 def _make_sites() -> None:
@@ -118,7 +118,7 @@ def _enroll(learners: Sequence[User], courses: Sequence[Course], today: date, ch
         )
 
 
-def _live_on(learners: Sequence[User], courses: Sequence[Course], today: date) -> None:
+def _live_on(courses: Sequence[Course], today: date) -> None:
     """What happened since: some upgraded, opted out or left, and one course ended."""
     for number, enrollment in enumerate(CourseEnrollment.objects.order_by("pk")):
         if number % 9 == 4 and CourseMode.objects.filter(course=enrollment.course, mode_slug="verified").exists():

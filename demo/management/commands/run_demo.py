@@ -56,7 +56,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"\nThe e-mails: open {index}\n"
             "\nWhat to try next:\n"
-            f"  make serve, then http://127.0.0.1:8000/admin/ as {school.STAFF_NAME}, password {school.STAFF_PASSWORD}\n"
+            f"  make serve, then http://127.0.0.1:8000/admin/ as {school.STAFF_NAME} / {school.STAFF_PASSWORD}\n"
             f"  .venv/bin/python manage.py send_recurring_nudge {school.OTHER_SITE_DOMAIN} --date {today}\n"
             f"  .venv/bin/python manage.py send_course_update {school.SITE_DOMAIN} --date {today} "
             "--override-recipient-email me@example.com\n"

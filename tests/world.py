@@ -1,0 +1,78 @@
+"""A small school for tests: everything that a test does not mention is in order.
+
+`TODAY` is the day that is run. `started(3)` is an instant three days before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.sites.models import Site
+from opaque_keys.edx.keys import CourseKey
+
+from schedules.contrib.lms.models import Course, CourseEnrollment, CourseMode, LearnerProfile, Section
+from schedules.models import DynamicUpgradeDeadlineConfiguration, Schedule, ScheduleConfig
+
+TODAY = date(2026, 3, 9)
+ALL_ON = {
+    f"{stage}_{key}": True
+    for stage in ("enqueue", "deliver")
+    for key in ("recurring_nudge", "upgrade_reminder", "course_update")
+}
+
+
+def started(days: int, hour: int = 12) -> datetime:
+    return datetime.combine(TODAY - timedelta(days=days), time(hour), tzinfo=UTC)
+
+
+def open_site(domain: str = "example.com", **config: Any) -> Site:
+    """A site with everything switched on, but for what `config` says."""
+    site = Site.objects.filter(domain=domain).first() or Site.objects.create(domain=domain, name=domain)
+    ScheduleConfig.objects.create(site=site, **{"create_schedules": True, **ALL_ON, **config})
+    return site
+
+
+def make_course(name: str = "A Garden in a Year", *, org: str = "MeadowX", number: str = "", **fields: Any) -> Course:
+    """A self-paced course that is under way. `price`: it sells a verified certificate."""
+    price = fields.pop("price", 0)
+    weeks: Sequence[Sequence[str]] = fields.pop("weeks", ())
+    number = number or f"C{Course.objects.count() + 1}"
+    course = Course.objects.create(
+        id=CourseKey.from_string(f"course-v1:{org}+{number}+2026"),
+        org=org,
+        display_name=name,
+        **{
+            "start": started(400),
+            "self_paced": True,
+            "highlights_enabled_for_messaging": bool(weeks),
+            **fields,
+        },
+    )
+    for position, highlights in enumerate(weeks, start=1):
+        Section.objects.create(
+            course=course, position=position, display_name=f"Section {position}", highlights=list(highlights)
+        )
+    if price:
+        CourseMode.objects.create(course=course, mode_slug="verified", min_price=price, currency="usd")
+    return course
+
+
+def make_learner(name: str = "alice", *, language: str = "", **fields: Any) -> User:
+    user = User.objects.create(username=name, **{"email": f"{name}@learners.example.com", **fields})
+    LearnerProfile.objects.create(user=user, name=name.title(), language=language)
+    return user
+
+
+def enroll(learner: User, course: Course, days_ago: int = 3, **fields: Any) -> CourseEnrollment:
+    return CourseEnrollment.objects.create(user=learner, course=course, **{"created": started(days_ago), **fields})
+
+
+def enable_deadlines(days: int = 21) -> None:
+    DynamicUpgradeDeadlineConfiguration.objects.create(enabled=True, deadline_days=days)
+
+
+def schedule_of(learner: User, course: Course) -> Schedule:
+    return Schedule.objects.get(user=learner, course_id=str(course.pk))
