@@ -57,6 +57,9 @@ class ConfigurationPage(ConfigurationModelAdmin):
     date_hierarchy = None
     list_select_related: Sequence[str] = ("changed_by",)
     show_facets = admin.ShowFacets.NEVER
+    actions = ("revert",)
+    #: Django's own, which asks for permissions; the inherited one has a signature that Django 6.1 warns about.
+    get_actions = admin.ModelAdmin.get_actions
 
     def get_list_display(self, request: HttpRequest) -> Sequence[Any]:  # noqa: ARG002 - Django's signature
         return [*self.list_display, "change_date", "changed_by"]
@@ -70,9 +73,9 @@ class ConfigurationPage(ConfigurationModelAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         return [*fieldsets, (_("Recorded"), {"fields": ("change_date", "changed_by")})] if obj else fieldsets
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Reverting adds a row, so it is for those who may."""
-        return super().get_actions(request) if self.has_add_permission(request) else {}
+    @admin.action(description=_("Go back to the selected row (adds a copy of it)"), permissions=["add"])
+    def revert(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
+        return super().revert(request, queryset)
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "enabled":
@@ -183,7 +186,7 @@ class FlagOverrideAdmin(KeyedConfigurationPage):
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "waffle_flag":
-            return forms.ChoiceField(label=capfirst(db_field.verbose_name), choices=self.flags)
+            return forms.ChoiceField(label=capfirst(db_field.verbose_name), choices=self.flags())
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def flags(self) -> list[tuple[str, str]]:

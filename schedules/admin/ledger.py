@@ -66,8 +66,6 @@ class RunFilter(admin.SimpleListFilter):
         return self.value() is not None
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:  # noqa: ARG002
-        if self.value() is None:
-            return queryset
         key = _uuid(self.value() or "")
         return queryset.filter(run=key) if key else queryset.none()
 

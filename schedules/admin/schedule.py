@@ -82,7 +82,7 @@ class ScheduleAdmin(LearnerInCourseSearch):
 
     list_display = ("learner", "course_id", "org", "start_date", "upgrade_deadline", "experience_shown")
     list_select_related = ("user", "experience")
-    list_filter = (ExperienceFilter, ProblemFilter, ("course_id", admin.AllValuesFieldListFilter))
+    list_filter = (("course_id", admin.AllValuesFieldListFilter), ExperienceFilter, ProblemFilter)
     sortable_by = ("course_id", "start_date", "upgrade_deadline")
     raw_id_fields = ("user",)
     fields = ("user", "course_id", "org", "start_date", "upgrade_deadline", "created", "modified")
