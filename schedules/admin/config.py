@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from config_models.admin import ConfigurationModelAdmin, KeyedConfigurationModelAdmin
@@ -10,6 +10,8 @@ from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
+from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from waffle import get_waffle_flag_model
@@ -26,7 +28,7 @@ from schedules.models import (
 #: The app's own flags that are looked up for a course, so that an override makes a difference.
 COURSE_FLAGS = ("schedules.create_schedules_for_course",)
 
-_NO_OPINION = _("Off: this row has no opinion, and whatever stands above it decides.")
+_NO_OPINION = _("Off: this row has no opinion.")
 
 
 class HistoryFilter(admin.SimpleListFilter):
@@ -106,7 +108,10 @@ class KeyedConfigurationPage(ConfigurationPage, KeyedConfigurationModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
         columns = super().get_list_display(request)
-        return [*columns, "edit_link"] if self.has_add_permission(request) else columns
+        if not self.has_add_permission(request):
+            return columns
+        keys = len(self.model.KEY_FIELDS)
+        return [*columns[:keys], "edit_link", *columns[keys:]]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A new row is meant to count, unless it starts from one that does not."""
@@ -124,29 +129,41 @@ class KeyedConfigurationPage(ConfigurationPage, KeyedConfigurationModelAdmin):
         return f"?source={object_id}"
 
 
+#: The message types that have switches: `enqueue_<type>` (find learners) and `deliver_<type>` (send).
+_columns = [field.name for field in ScheduleConfig._meta.fields]  # noqa: SLF001 - public by documentation
+SWITCHED_TYPES = tuple(name.removeprefix("enqueue_") for name in _columns if name.startswith("enqueue_"))
+
+
+def switches_column(message_type: str) -> Callable[[ScheduleConfig], str]:
+    """One column for both switches of a message type: a column for each would not fit a screen."""
+
+    @admin.display(description=_(message_type.replace("_", " ")))
+    def column(config: ScheduleConfig) -> str:
+        is_found, is_sent = getattr(config, f"enqueue_{message_type}"), getattr(config, f"deliver_{message_type}")
+        return format_html("{}&nbsp;{} {}&nbsp;{}", _("find"), _icon(is_found), _("send"), _icon(is_sent))
+
+    return column
+
+
+def _icon(is_on: bool) -> str:
+    image, alt = ("yes", _("on")) if is_on else ("no", _("off"))
+    return format_html('<img src="{}" alt="{}">', static(f"admin/img/icon-{image}.svg"), alt)
+
+
 @admin.register(ScheduleConfig)
 class ScheduleConfigAdmin(KeyedConfigurationPage):
     """The switches of one site. The inherited `enabled` is not shown, for nothing reads it."""
 
-    list_display = (
-        "site",
-        "create_schedules",
-        "enqueue_recurring_nudge",
-        "deliver_recurring_nudge",
-        "enqueue_upgrade_reminder",
-        "deliver_upgrade_reminder",
-        "enqueue_course_update",
-        "deliver_course_update",
-        "hold_back_ratio",
-    )
+    list_display = ("site", "create_schedules", "hold_back_ratio", *map(switches_column, SWITCHED_TYPES))
     list_select_related = ("site", "changed_by")
     ordering = ("site__domain", "-pk")
     fieldsets = (
         (None, {"fields": ("site",)}),
         (_("Creating schedules"), {"fields": ("create_schedules", "hold_back_ratio")}),
-        (_("Recurring nudge"), {"fields": (("enqueue_recurring_nudge", "deliver_recurring_nudge"),)}),
-        (_("Upgrade reminder"), {"fields": (("enqueue_upgrade_reminder", "deliver_upgrade_reminder"),)}),
-        (_("Course update"), {"fields": (("enqueue_course_update", "deliver_course_update"),)}),
+        *(
+            (capfirst(_(name.replace("_", " "))), {"fields": ((f"enqueue_{name}", f"deliver_{name}"),)})
+            for name in SWITCHED_TYPES
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import date_format, localize
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
@@ -104,7 +105,7 @@ class DayFilter(admin.SimpleListFilter):
 class ScheduledMessageAdmin(ReadOnlyAdmin):
     """The ledger."""
 
-    list_display = ("name", "learner", "site", "target_date", "status", "reason", "created", "sent_at", "run_link")
+    list_display = ("name", "learner", "site", "target_date", "status", "reason", "sent_at", "run_link")
     list_select_related = ("user", "site", "run")
     list_filter = (RunFilter, DayFilter, "status", MessageTypeFilter, ReasonFilter, "site")
     sortable_by = ()
@@ -124,9 +125,8 @@ class ScheduledMessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("run"))
     def run_link(self, message: ScheduledMessage) -> str:
-        return format_html(
-            '<a href="{}">{}</a>', reverse("admin:schedules_sendrun_change", args=[message.run_id]), message.run
-        )
+        url = reverse("admin:schedules_sendrun_change", args=[message.run_id])
+        return format_html('<a href="{}">{}</a>', url, date_format(message.run.date, "SHORT_DATE_FORMAT"))
 
     def get_search_results(
         self,
@@ -171,14 +171,12 @@ class SendRunAdmin(ReadOnlyAdmin):
         "date",
         "message_type",
         "day_offset_signed",
-        "target_day",
         "site",
         "state",
         "found",
         "sent",
         "skipped",
         "failed",
-        "started_at",
         "messages_link",
     )
     list_select_related = ("site",)
@@ -197,8 +195,8 @@ class SendRunAdmin(ReadOnlyAdmin):
         return f"{run.day_offset:+d}"
 
     @admin.display(description=_("target day"))
-    def target_day(self, run: SendRun) -> datetime.date:
-        return run.date + datetime.timedelta(days=run.day_offset)
+    def target_day(self, run: SendRun) -> str:
+        return localize(run.date + datetime.timedelta(days=run.day_offset))
 
     @admin.display(description=_("state"))
     def state(self, run: SendRun) -> Any:

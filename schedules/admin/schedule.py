@@ -95,7 +95,7 @@ class ScheduleAdmin(LearnerInCourseSearch):
     @admin.display(description=_("experience"))
     def experience_shown(self, schedule: Schedule) -> Any:
         experience: ScheduleExperience | None = getattr(schedule, "experience", None)
-        return str(experience) if experience else _("none: counts as %(default)s") % {"default": _LABELS[0]}
+        return str(experience) if experience else _("no row: counts as the default")
 
     @admin.action(description=_("Change experience to: Recurring Nudge and Upgrade Reminder"), permissions=["change"])
     def change_to_default(self, request: HttpRequest, queryset: models.QuerySet[Schedule]) -> None:

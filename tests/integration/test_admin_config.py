@@ -52,6 +52,21 @@ def test_staff_switch_a_site_on_and_are_named_as_the_ones_who_did(admin_client, 
     assert config.changed_by == admin_user
 
 
+def test_the_list_shows_each_sites_switches_with_icons(admin_client, site):
+    ScheduleConfig.objects.create(site=site, enqueue_course_update=True)
+
+    page = admin_client.get(reverse(CONFIG_LIST)).text
+
+    columns = [heading.split("</")[0] for heading in page.split('<div class="text">')]
+    assert any("Course update" in heading for heading in columns)
+    on, off = (
+        '<img src="/static/admin/img/icon-yes.svg" alt="on">',
+        '<img src="/static/admin/img/icon-no.svg" alt="off">',
+    )
+    assert page.count(f"find&nbsp;{on} send&nbsp;{off}") == 1
+    assert page.count(f"find&nbsp;{off} send&nbsp;{off}") == 2
+
+
 @pytest.mark.parametrize("ratio", ["1.2", "-0.1", "20"])
 def test_a_hold_back_ratio_outside_0_to_1_is_refused_with_one_clear_line(admin_client, site, ratio):
     response = add(admin_client, ScheduleConfig, site=site.pk, hold_back_ratio=ratio)
