@@ -49,5 +49,5 @@ def learners(**username_lookup: str) -> models.QuerySet[Any]:
     """
     user_model = get_user_model()
     lookups = {f"{user_model.USERNAME_FIELD}__{lookup}": term for lookup, term in username_lookup.items()}
-    users = user_model._default_manager  # noqa: SLF001 - Django's documented name where `objects` may be missing
+    users = user_model._default_manager
     return users.filter(**lookups).values("pk")

@@ -24,9 +24,7 @@ from schedules.models import (
     WaffleFlagCourseOverride,
     WaffleFlagOrgOverride,
 )
-
-#: The app's own flags that are looked up for a course, so that an override makes a difference.
-COURSE_FLAGS = ("schedules.create_schedules_for_course",)
+from schedules.toggles import CREATE_SCHEDULES_FLAG
 
 _NO_OPINION = _("Off: this row has no opinion.")
 
@@ -130,7 +128,7 @@ class KeyedConfigurationPage(ConfigurationPage, KeyedConfigurationModelAdmin):
 
 
 #: The message types that have switches: `enqueue_<type>` (find learners) and `deliver_<type>` (send).
-_columns = [field.name for field in ScheduleConfig._meta.fields]  # noqa: SLF001 - public by documentation
+_columns = [field.name for field in ScheduleConfig._meta.fields]
 SWITCHED_TYPES = tuple(name.removeprefix("enqueue_") for name in _columns if name.startswith("enqueue_"))
 
 
@@ -209,7 +207,7 @@ class FlagOverrideAdmin(KeyedConfigurationPage):
     def flags(self) -> list[tuple[str, str]]:
         """The app's own flags first, then those of the waffle, then those with an override already."""
         names = [
-            *COURSE_FLAGS,
+            CREATE_SCHEDULES_FLAG,
             *get_waffle_flag_model().objects.order_by("name").values_list("name", flat=True),
             *self.model.objects.order_by("waffle_flag").values_list("waffle_flag", flat=True).distinct(),
         ]
