@@ -1,7 +1,6 @@
 """What becomes of a message: each outcome through the real edx-ace, one learner's failure theirs alone."""
 
 import logging
-import socket
 from datetime import timedelta
 from uuid import uuid4
 
@@ -24,7 +23,7 @@ from schedules.message_types import resolver_for
 from schedules.models import ScheduledMessage, SendRun
 from schedules.optout import BulkEmailOptoutPolicy
 from schedules.toggles import DEBUGGING_FLAG
-from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
+from tests.world import TODAY, enable_deadlines, enroll, free_port, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
 
@@ -109,10 +108,7 @@ def test_a_broken_template_fails_its_message(email_channel, settings, tmp_path):
 
 
 def test_a_refused_connection_fails_its_message_and_says_no_address(email_channel, smtp_server, caplog):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    smtp_server(port)
+    smtp_server(free_port())
     open_site()
     alice = make_learner()
     enroll(alice, make_course())
