@@ -214,8 +214,8 @@ def failed(reason: FailReason, detail: str = "") -> Outcome:
 class Totals:
     """How many messages of a run were found, and what became of them.
 
-    `already`: settled as sent, or in another worker's hands, before this run found them. `pending`: claimed,
-    nothing decided yet. `skipped` and `failed` count by reason.
+    `already`: sent by an earlier run, or in the hands of another. `pending`: claimed, nothing decided yet.
+    `skipped` and `failed` count by reason.
     """
 
     found: int = 0

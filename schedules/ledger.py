@@ -6,7 +6,7 @@ again what was skipped or failed, and a lease that ran out; nothing else moves a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -114,16 +114,18 @@ def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime) -> None:
     )
 
 
-def record_bin(run: Run, bin_number: int, found: int, already: int) -> None:
-    """Note what a bin found; saying it twice changes nothing."""
+def record_bin(run: Run, bin_number: int, found: int) -> None:
+    """Note how many messages a bin found; saying it twice changes nothing."""
     with transaction.atomic():
         row = SendRun.objects.select_for_update().get(pk=run.uuid)
-        row.counts.setdefault("bins", {})[str(bin_number)] = [found, already]
+        row.counts.setdefault("bins", {})[str(bin_number)] = found
         row.save(update_fields=["counts"])
 
 
 def settle(run: Run, now: datetime) -> None:
     """If all bins have been searched and nothing is pending, the run is finished: keep its totals."""
+    if ScheduledMessage.objects.filter(run_id=run.uuid, status__in=(Status.CLAIMED, Status.DELIVERING)).exists():
+        return
     with transaction.atomic():
         row = SendRun.objects.select_for_update().get(pk=run.uuid)
         totals = totals_of(row)
@@ -134,9 +136,8 @@ def settle(run: Run, now: datetime) -> None:
 
 
 def totals_of(run: SendRun) -> Totals:
-    """What became of a run's messages, as of now."""
-    bins: Sequence[Sequence[int]] = list(run.counts.get("bins", {}).values())
-    totals = Totals(found=sum(found for found, _ in bins), already=sum(already for _, already in bins))
+    """What became of a run's messages, as of now. What it found and another run holds counts as `already`."""
+    totals = Totals(found=sum(run.counts.get("bins", {}).values()))
     rows = ScheduledMessage.objects.filter(run=run).order_by()
     for status, reason, count in rows.values_list("status", "reason").annotate(Count("pk")):
         word = reason.partition(":")[0]
@@ -149,6 +150,8 @@ def totals_of(run: SendRun) -> Totals:
                 totals.failed[word] += count
             case _:
                 totals.pending += count
+    own = totals.sent + totals.pending + totals.skipped.total() + totals.failed.total()
+    totals.already = max(0, totals.found - own)
     return totals
 
 

@@ -57,7 +57,7 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
             ids = _claim(run, resolver.decide(schedules), totals)
             errors += _enqueue_batches(run, ids, totals)
         if not run.is_test:
-            ledger.record_bin(run, bin_number, totals.found, totals.already)
+            ledger.record_bin(run, bin_number, totals.found)
             ledger.settle(run, timezone.now())
     except Exception as error:  # noqa: BLE001 - the other bins go on; this one is reported
         log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, where(error))

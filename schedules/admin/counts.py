@@ -31,17 +31,17 @@ class Counts:
 
     @property
     def bins(self) -> list[Any]:
-        """What each bin said so far: [found, already settled]."""
+        """How many messages each bin has found, of those that have reported."""
         bins = self._counts.get("bins")
         return list(bins.values()) if isinstance(bins, Mapping) else []
 
     @property
     def found(self) -> int | None:
-        return self._number("found") if "found" in self._counts else self._over_bins(0)
+        return self._number("found") if "found" in self._counts else self._over_bins()
 
     @property
     def already(self) -> int | None:
-        return self._number("already") if "already" in self._counts else self._over_bins(1)
+        return self._number("already")
 
     @property
     def sent(self) -> int | None:
@@ -80,9 +80,9 @@ class Counts:
     def _number(self, key: str) -> int | None:
         return _number(self._counts.get(key))
 
-    def _over_bins(self, position: int) -> int | None:
-        numbers = [_number(bin_[position]) for bin_ in self.bins if isinstance(bin_, list) and len(bin_) > position]
-        return sum(number or 0 for number in numbers) if numbers else None
+    def _over_bins(self) -> int | None:
+        numbers = [number for found in self.bins if (number := _number(found)) is not None]
+        return sum(numbers) if numbers else None
 
 
 def _number(value: Any) -> int | None:

@@ -15,8 +15,8 @@ from schedules.models.schedule import Schedule
 class SendRun(models.Model):
     """One message type, site, day and day offset, run once. Its key is the `send_uuid` of its messages.
 
-    `counts`: `bins` (bin -> how many learners it found, how many of those had been settled before), and once
-    the run is finished the totals of `ledger.Totals`; or `stopped` with the reason why nothing was queued.
+    `counts`: `bins` (bin -> how many messages it found), and once the run is finished the totals of
+    `data.Totals`; or `stopped` with the reason why nothing was queued.
     Personal data: none.
     """
 
@@ -92,6 +92,7 @@ class ScheduledMessage(models.Model):
         verbose_name_plural = _("scheduled messages")
         ordering = ["-created"]
         indexes = [
+            models.Index(fields=["run", "status"], name="schedules_message_run"),
             models.Index(fields=["status", "due_at"], name="schedules_message_due"),
             models.Index(fields=["site", "name", "target_date"], name="schedules_message_day"),
         ]
