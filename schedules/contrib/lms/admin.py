@@ -75,7 +75,7 @@ class CourseModeInline(admin.TabularInline):
 @admin.register(Course)
 class CourseAdmin(admin.ModelAdmin):
     form = CourseForm
-    list_display = ["display_name", "id", "org", "start", "end", "self_paced", "highlights_enabled_for_messaging"]
+    list_display = ["display_name", "id", "starts", "ends", "self_paced", "highlights_enabled_for_messaging"]
     list_filter = ["self_paced", "highlights_enabled_for_messaging", "org"]
     search_fields = ["display_name", "id", "org"]
     fieldsets = [
@@ -84,6 +84,14 @@ class CourseAdmin(admin.ModelAdmin):
         (_("Messages"), {"fields": ["highlights_enabled_for_messaging"]}),
     ]
     inlines = [SectionInline, CourseModeInline]
+
+    @admin.display(description=_("start"), ordering="start", empty_value="–")
+    def starts(self, row: Course) -> str | None:
+        return f"{row.start:%Y-%m-%d}" if row.start else None
+
+    @admin.display(description=_("end"), ordering="end", empty_value="–")
+    def ends(self, row: Course) -> str | None:
+        return f"{row.end:%Y-%m-%d}" if row.end else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:  # noqa: ARG002
         """A course keeps its id: another one would be another course."""
@@ -132,10 +140,13 @@ class CourseChoiceField(forms.ModelChoiceField):
 
 @admin.register(CourseEnrollment)
 class CourseEnrollmentAdmin(EnrollmentsAdmin):
-    list_display = ["user", "course", "mode", "is_active", "created"]
+    list_display = ["user", "course", "mode", "is_active", "enrolled"]
     list_filter = ["mode", "is_active"]
-    date_hierarchy = "created"
     ordering = ["-pk"]
+
+    @admin.display(description=_("enrolled"), ordering="created")
+    def enrolled(self, row: CourseEnrollment) -> str:
+        return f"{row.created:%Y-%m-%d}"
 
 
 @admin.register(CourseEmailOptout)

@@ -179,18 +179,13 @@ class SiteConfiguration(models.Model):
         """Refuse values that are not a mapping, and a `course_org_filter` that names no organizations."""
         values = self.site_values
         if not isinstance(values, Mapping):
-            raise ValidationError(
-                {"site_values": f'The values are {values!r}; give a mapping, such as {{"NAME": "value"}}.'}
-            )
+            message = f"The values are {values!r}; give a mapping of names to values."
+            raise ValidationError({"site_values": message})
         claimed = values.get("course_org_filter")
         orgs = claimed if isinstance(claimed, list | tuple) else [claimed]
         if claimed is not None and not all(isinstance(org, str) for org in orgs):
-            raise ValidationError(
-                {
-                    "site_values": f"course_org_filter is {claimed!r}; give an organization or a list of them, "
-                    'such as "Org" or ["Org", "Other"].'
-                }
-            )
+            message = f"course_org_filter is {claimed!r}; give an organization or a list of them."
+            raise ValidationError({"site_values": message})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.clean()

@@ -14,7 +14,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from opaque_keys import InvalidKeyError
@@ -23,9 +22,6 @@ from opaque_keys.edx.keys import CourseKey
 from schedules.contrib.lms.models import VERIFIED, Course, CourseEmailOptout, CourseEnrollment, CourseMode
 
 View = Callable[..., HttpResponse]
-
-#: Courses that the dashboard offers beside the learner's own.
-OFFERED_COURSES = 12
 
 
 def _about_course(view: View) -> View:
@@ -44,7 +40,7 @@ def _about_course(view: View) -> View:
 @login_required
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """A learner's courses, each with its links and whether e-mail is wanted; below, courses to enroll in."""
+    """A learner's courses, each with its links and whether e-mail is wanted."""
     mine = CourseEnrollment.objects.filter(user=_user(request), is_active=True).select_related("course")
     enrollments = list(mine.order_by("course__display_name", "course_id"))
     opted_out = set(CourseEmailOptout.objects.filter(user=_user(request)).values_list("course_id", flat=True))
@@ -59,9 +55,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         }
         for one in enrollments
     ]
-    others = Course.objects.filter(Q(end=None) | Q(end__gt=timezone.now()))
-    offered = others.exclude(pk__in=[one.course_id for one in enrollments])[:OFFERED_COURSES]
-    return render(request, "schedules_lms/dashboard.html", {"rows": rows, "offered": offered})
+    return render(request, "schedules_lms/dashboard.html", {"rows": rows})
 
 
 @_about_course
