@@ -1,4 +1,4 @@
-"""Where course teams write highlights and sell certificates, and staff look after enrollments."""
+"""Where authors write courses with their weekly highlights, and staff look after learners and sites."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
@@ -20,34 +22,49 @@ from schedules.contrib.lms.models import (
     SiteConfiguration,
 )
 
+_USERNAME = f"user__{get_user_model().USERNAME_FIELD}"
+
 
 class LinesField(forms.CharField):
-    """A list of texts, one on each line."""
+    """A list of texts, one on each line. Blank lines are no texts."""
 
     widget = forms.Textarea(attrs={"rows": 4, "cols": 60})
 
     def prepare_value(self, value: Any) -> Any:
-        return "\n".join(map(str, value)) if isinstance(value, list) else value
+        """Also of a row that holds what it must not: it is shown, so that it can be corrected."""
+        if value is None or isinstance(value, str):
+            return value
+        return "\n".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
     def to_python(self, value: Any) -> Any:
-        return [text for line in (value or "").splitlines() if (text := line.strip())]
+        return [line for raw in (value or "").splitlines() if (line := raw.strip())]
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(self.to_python(data) != (initial or []))
+
+class CourseForm(forms.ModelForm):
+    """A course, with a readable refusal of an id that is none."""
+
+    def clean_id(self) -> str:
+        course_id: str = self.cleaned_data["id"]
+        try:
+            return str(CourseKey.from_string(course_id))
+        except InvalidKeyError as error:
+            message = _("%(id)s is no course id; write it like course-v1:Org+Course+Run.")
+            raise forms.ValidationError(message, params={"id": course_id}) from error
 
 
 class SectionForm(forms.ModelForm):
-    highlights = LinesField(label=_("highlights"), required=False, help_text=_("One on each line, in plain text."))
+    """A section with its highlights, one on each line."""
 
-    class Meta:
-        model = Section
-        fields = ("position", "display_name", "highlights", "hide_from_toc", "visible_to_staff_only")
+    highlights = LinesField(
+        label=_("Highlights"), required=False, help_text=_("One on each line. Plain text, sent as the week's news.")
+    )
 
 
 class SectionInline(admin.StackedInline):
     model = Section
     form = SectionForm
     extra = 0
+    fields = ["position", "display_name", "highlights", ("hide_from_toc", "visible_to_staff_only")]
 
 
 class CourseModeInline(admin.TabularInline):
@@ -55,63 +72,103 @@ class CourseModeInline(admin.TabularInline):
     extra = 0
 
 
-class CourseForm(forms.ModelForm):
-    """Checks a new course's id before Django tries to store it."""
-
-    class Meta:
-        model = Course
-        fields = "__all__"  # noqa: DJ007 - the LMS's own staff edit whole courses
-
-    def clean_id(self) -> Any:
-        value = self.cleaned_data["id"]
-        try:
-            return CourseKey.from_string(str(value))
-        except InvalidKeyError:
-            raise forms.ValidationError(
-                _("%(value)s is no course id; write it like course-v1:MeadowX+GARDEN1+2026."), params={"value": value}
-            ) from None
-
-
 @admin.register(Course)
 class CourseAdmin(admin.ModelAdmin):
     form = CourseForm
+    list_display = ["display_name", "id", "starts", "ends", "self_paced", "highlights_enabled_for_messaging"]
+    list_filter = ["self_paced", "highlights_enabled_for_messaging", "org"]
+    search_fields = ["display_name", "id", "org"]
+    fieldsets = [
+        (None, {"fields": ["id", "display_name", "org", "language"]}),
+        (_("Dates and pace"), {"fields": ["start", "end", "self_paced"]}),
+        (_("Messages"), {"fields": ["highlights_enabled_for_messaging"]}),
+    ]
     inlines = [SectionInline, CourseModeInline]
-    list_display = ["display_name", "id", "org", "start", "end", "self_paced", "highlights_enabled_for_messaging"]
-    list_filter = ["org", "self_paced", "highlights_enabled_for_messaging"]
-    search_fields = ["display_name", "id"]
 
-    def get_readonly_fields(self, request: Any, obj: Course | None = None) -> list[str]:  # noqa: ARG002
-        """The id is what schedules hold on to: it never changes."""
+    @admin.display(description=_("start"), ordering="start", empty_value="–")
+    def starts(self, row: Course) -> str | None:
+        return f"{row.start:%Y-%m-%d}" if row.start else None
+
+    @admin.display(description=_("end"), ordering="end", empty_value="–")
+    def ends(self, row: Course) -> str | None:
+        return f"{row.end:%Y-%m-%d}" if row.end else None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:  # noqa: ARG002
+        """A course keeps its id: another one would be another course."""
         return ["id"] if obj else []
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Course | None:
+        """The course, or null where an address holds no course id: then the admin says that there is none."""
+        try:
+            return super().get_object(request, object_id, from_field)
+        except InvalidKeyError:
+            return None
+
+
+class LearnersAdmin(admin.ModelAdmin):
+    """Rows that belong to a learner: many, so none is counted that nobody asked for."""
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+
+
+class EnrollmentsAdmin(LearnersAdmin):
+    """Rows about a learner and a course."""
+
+    autocomplete_fields = ["user", "course"]
+    list_select_related = ["user", "course"]
+    search_fields = [_USERNAME, "course__id"]
+    search_help_text = _("Search by username or course id.")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A course field that refuses what is no course id, where Django's would fail."""
+        if db_field.name == "course":
+            kwargs["form_class"] = CourseChoiceField
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class CourseChoiceField(forms.ModelChoiceField):
+    """A choice of a course."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except InvalidKeyError as error:
+            raise forms.ValidationError(self.error_messages["invalid_choice"], params={"value": value}) from error
 
 
 @admin.register(CourseEnrollment)
-class CourseEnrollmentAdmin(admin.ModelAdmin):
-    autocomplete_fields = ["user", "course"]
-    list_display = ["user", "course", "mode", "is_active", "created"]
+class CourseEnrollmentAdmin(EnrollmentsAdmin):
+    list_display = ["user", "course", "mode", "is_active", "enrolled"]
     list_filter = ["mode", "is_active"]
-    list_select_related = ["user", "course"]
-    search_fields = ["user__username"]
+    ordering = ["-pk"]
+
+    @admin.display(description=_("enrolled"), ordering="created")
+    def enrolled(self, row: CourseEnrollment) -> str:
+        return f"{row.created:%Y-%m-%d}"
+
+
+@admin.register(CourseEmailOptout)
+class CourseEmailOptoutAdmin(EnrollmentsAdmin):
+    list_display = ["user", "course"]
+    ordering = ["-pk"]
+
+
+@admin.register(LearnerProfile)
+class LearnerProfileAdmin(LearnersAdmin):
+    list_display = ["user", "name", "language"]
+    list_filter = ["language"]
+    list_select_related = ["user"]
+    search_fields = [_USERNAME, "name"]
+    search_help_text = _("Search by username or name.")
+    autocomplete_fields = ["user"]
+    ordering = ["-pk"]
 
 
 @admin.register(SiteConfiguration)
 class SiteConfigurationAdmin(admin.ModelAdmin):
     list_display = ["site", "enabled"]
+    list_filter = ["enabled"]
     list_select_related = ["site"]
-
-
-@admin.register(CourseEmailOptout)
-class CourseEmailOptoutAdmin(admin.ModelAdmin):
-    autocomplete_fields = ["user", "course"]
-    list_display = ["user", "course"]
-    list_select_related = ["user", "course"]
-    search_fields = ["user__username"]
-
-
-@admin.register(LearnerProfile)
-class LearnerProfileAdmin(admin.ModelAdmin):
-    autocomplete_fields = ["user"]
-    list_display = ["user", "name", "language"]
-    list_filter = ["language"]
-    list_select_related = ["user"]
-    search_fields = ["user__username", "name"]
+    search_fields = ["site__domain", "site__name"]

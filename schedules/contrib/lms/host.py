@@ -1,4 +1,4 @@
-"""What the embedded LMS answers to `schedules`: each question costs one or two queries, however many keys."""
+"""What the embedded LMS answers to `schedules`: each question costs one query, however many keys."""
 
 from __future__ import annotations
 
@@ -7,32 +7,23 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from schedules import host
 from schedules.contrib.lms import models
+from schedules.contrib.lms.converters import course_path
 from schedules.host import EnrollmentKey
 
 
 class LmsHost(host.Host):
-    """The embedded LMS."""
+    """The embedded LMS. A course id that is malformed names no course, so it is left out as any unknown one."""
 
     def courses(self, course_ids: Collection[str]) -> Mapping[str, host.Course]:
-        return {
-            str(row.pk): host.Course(
-                id=str(row.pk),
-                org=row.org,
-                name=row.display_name,
-                start=row.start,
-                end=row.end,
-                is_self_paced=row.self_paced,
-                language=row.language or None,
-                is_messaging_enabled=row.highlights_enabled_for_messaging,
-            )
-            for row in models.Course.objects.filter(pk__in=_course_keys(course_ids))
-        }
+        rows = models.Course.objects.filter(pk__in=_course_keys(course_ids))
+        return {str(row.pk): _course(row) for row in rows}
 
     def learners(self, user_ids: Collection[int]) -> Mapping[int, host.Learner]:
         users = get_user_model()._default_manager.filter(pk__in=user_ids).select_related("profile")
@@ -40,16 +31,8 @@ class LmsHost(host.Host):
 
     def enrollments(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, host.Enrollment]:
         asked = set(keys)
-        found = (
-            host.Enrollment(
-                user_id=row.user_id,
-                course_id=str(row.course_id),
-                mode=row.mode,
-                is_active=row.is_active,
-                created=row.created,
-            )
-            for row in models.CourseEnrollment.objects.filter(**_both_sides(keys))
-        )
+        rows = models.CourseEnrollment.objects.filter(**_both_sides(keys))
+        found = (_enrollment(row) for row in rows)
         return {enrollment.key: enrollment for enrollment in found if enrollment.key in asked}
 
     def verified_modes(self, course_ids: Collection[str]) -> Mapping[str, host.VerifiedMode]:
@@ -62,20 +45,12 @@ class LmsHost(host.Host):
     def sections(self, course_ids: Collection[str]) -> Mapping[str, list[host.Section]]:
         by_course: defaultdict[str, list[host.Section]] = defaultdict(list)
         for row in models.Section.objects.filter(course__in=_course_keys(course_ids)):
-            by_course[str(row.course_id)].append(
-                host.Section(
-                    name=row.display_name,
-                    highlights=tuple(row.highlights),
-                    is_hidden_from_toc=row.hide_from_toc,
-                    is_staff_only=row.visible_to_staff_only,
-                )
-            )
+            by_course[str(row.course_id)].append(_section(row))
         return dict(by_course)
 
     def opt_outs(self, keys: Collection[EnrollmentKey]) -> Collection[EnrollmentKey]:
-        asked = set(keys)
         rows = models.CourseEmailOptout.objects.filter(**_both_sides(keys)).values_list("user_id", "course_id")
-        return asked & {(user_id, str(course_id)) for user_id, course_id in rows}
+        return set(keys) & {(user_id, str(course_id)) for user_id, course_id in rows}
 
     def site_values(self) -> Mapping[int, Mapping[str, Any]]:
         rows = models.SiteConfiguration.objects.filter(enabled=True)
@@ -85,39 +60,82 @@ class LmsHost(host.Host):
         return reverse("schedules_lms:dashboard")
 
     def course_links(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, host.CourseLinks]:
-        sold = self.verified_modes({course_id for _, course_id in keys})
-        return {
-            (user_id, course_id): host.CourseLinks(
-                home=reverse("schedules_lms:course", args=[course_id]),
-                upgrade=reverse("schedules_lms:upgrade", args=[course_id]) if course_id in sold else None,
-            )
-            for user_id, course_id in keys
-        }
+        is_sold = Exists(models.CourseMode.objects.filter(course=OuterRef("pk"), mode_slug=models.VERIFIED))
+        rows = models.Course.objects.filter(pk__in=_course_keys({course_id for _, course_id in keys}))
+        links = {str(pk): _links(str(pk), sold) for pk, sold in rows.values_list("pk", is_sold)}
+        return {key: links[key[1]] for key in keys if key[1] in links}
+
+
+def _course(row: models.Course) -> host.Course:
+    return host.Course(
+        id=str(row.pk),
+        org=row.org,
+        name=row.display_name,
+        start=row.start,
+        end=row.end,
+        is_self_paced=row.self_paced,
+        language=row.language or None,
+        is_messaging_enabled=row.highlights_enabled_for_messaging,
+    )
 
 
 def _learner(user: Any) -> host.Learner:
     profile = getattr(user, "profile", None)
     return host.Learner(
         id=user.pk,
-        email=user.email or "",
+        email=getattr(user, user.get_email_field_name()) or "",
         name=(profile.name if profile else "") or user.get_full_name(),
         language=(profile.language if profile else "") or None,
         is_active=user.is_active,
     )
 
 
+def _enrollment(row: models.CourseEnrollment) -> host.Enrollment:
+    return host.Enrollment(
+        user_id=row.user_id,
+        course_id=str(row.course_id),
+        mode=row.mode,
+        is_active=row.is_active,
+        created=row.created,
+    )
+
+
+def _section(row: models.Section) -> host.Section:
+    """The section as it stands. Raises `HostError` where its highlights are no list of texts."""
+    if not isinstance(row.highlights, list):
+        raise host.HostError(
+            f"Section {row.pk} of {row.course_id} has the highlights {row.highlights!r}, which are no list; "
+            "write one on each line where the course is edited in the admin."
+        )
+    return host.Section(
+        name=row.display_name,
+        highlights=tuple(row.highlights),
+        is_hidden_from_toc=row.hide_from_toc,
+        is_staff_only=row.visible_to_staff_only,
+    )
+
+
+def _links(course_id: str, is_sold: bool) -> host.CourseLinks:
+    return host.CourseLinks(
+        home=course_path("course", course_id), upgrade=course_path("upgrade", course_id) if is_sold else None
+    )
+
+
 def _course_keys(course_ids: Collection[str]) -> list[CourseKey]:
-    """The ids that can be ids of courses; any other names no course."""
+    """The ids as keys, less those that can be no course's. One that names a branch or version is no course run's."""
     keys = []
     for course_id in course_ids:
         try:
-            keys.append(CourseKey.from_string(course_id))
+            key = CourseKey.from_string(course_id)
         except InvalidKeyError:
             continue
+        if getattr(key, "branch", None) is None and getattr(key, "version_guid", None) is None:
+            keys.append(key)
     return keys
 
 
 def _both_sides(keys: Collection[EnrollmentKey]) -> dict[str, Any]:
+    """Rows of these learners in these courses: more than the pairs that were asked for, to be narrowed."""
     return {
         "user__in": {user_id for user_id, _ in keys},
         "course__in": _course_keys({course_id for _, course_id in keys}),

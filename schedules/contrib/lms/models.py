@@ -1,19 +1,25 @@
-"""What the embedded LMS stores: courses, who takes them, and each site's configuration."""
+"""What the embedded LMS stores: courses, who takes them, and each site's configuration.
+
+A course's `pk` is a `CourseKey`; whatever leaves the LMS says `str(course.pk)`. Course ids differ by case, as
+the texts do that `schedules` keeps. What must not be stored is refused on `save()` too, so that scripts cannot.
+`bulk_create()` and `update()` pass by both that and the signals.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from model_utils import FieldTracker
 from opaque_keys.edx.django.models import CourseKeyField
+
+from schedules.contrib.lms.converters import course_path
 
 VERIFIED = "verified"
 
@@ -22,7 +28,11 @@ class Course(models.Model):
     """A course run. Personal data: none."""
 
     id: models.CharField = CourseKeyField(  # type: ignore[no-untyped-call]
-        _("course id"), primary_key=True, max_length=255
+        _("course id"),
+        primary_key=True,
+        max_length=255,
+        case_sensitive=True,
+        help_text=_("Such as course-v1:Org+Course+Run."),
     )
     display_name = models.CharField(_("name"), max_length=255)
     org = models.CharField(_("organization"), max_length=255, blank=True, help_text=_("Empty: the course id's."))
@@ -44,16 +54,25 @@ class Course(models.Model):
     def __str__(self) -> str:
         return self.display_name
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self.org and self.pk is not None:
+    def get_absolute_url(self) -> str:
+        return course_path("course", self.pk)
+
+    def clean(self) -> None:
+        """Name the organization, as the course id does."""
+        if not self.org and self.pk:
             self.org = str(self.pk.org)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.pk:
+            raise ValidationError({"id": "The course has no id; give one such as course-v1:Org+Course+Run."})
+        self.clean()
         super().save(*args, **kwargs)
 
 
 class Section(models.Model):
     """A section of a course with its weekly highlights. Personal data: none."""
 
-    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="sections")
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="sections", verbose_name=_("course"))
     position = models.PositiveSmallIntegerField(_("position"), default=1)
     display_name = models.CharField(_("name"), max_length=255)
     highlights = models.JSONField(_("highlights"), default=list, blank=True, help_text=_("One on each line."))
@@ -69,12 +88,14 @@ class Section(models.Model):
         return self.display_name
 
     def clean(self) -> None:
-        """Blanks around highlights and empty ones are dropped; what is not text is refused."""
+        """Drop blanks around highlights and empty ones. Refuse what is not text, or not a list."""
         if not isinstance(self.highlights, list | tuple):
-            raise ValidationError({"highlights": f"Highlights are {self.highlights!r}; give a list of texts."})
+            message = f"The highlights are {self.highlights!r}; give a list of texts, one on each line."
+            raise ValidationError({"highlights": message})
         for highlight in self.highlights:
             if not isinstance(highlight, str):
-                raise ValidationError({"highlights": f"The highlight {highlight!r} is not text; write it as text."})
+                message = f"The highlight {highlight!r} is not text; write it as text or remove it."
+                raise ValidationError({"highlights": message})
         self.highlights = [text for raw in self.highlights if (text := raw.strip())]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -85,9 +106,9 @@ class Section(models.Model):
 class CourseMode(models.Model):
     """A way to take a course, with its price. Personal data: none."""
 
-    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="modes")
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="modes", verbose_name=_("course"))
     mode_slug = models.SlugField(_("mode"), max_length=100, help_text=_("Such as audit, honor or verified."))
-    min_price = models.PositiveIntegerField(_("price"), default=0, validators=[MinValueValidator(0)])
+    min_price = models.PositiveIntegerField(_("price"), default=0)
     currency = models.CharField(_("currency"), max_length=8, default="usd")
     expiration_datetime = models.DateTimeField(_("offered until"), null=True, blank=True)
 
@@ -101,6 +122,11 @@ class CourseMode(models.Model):
     def __str__(self) -> str:
         return self.mode_slug
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be bought."""
+        return self.expiration_datetime is None or self.expiration_datetime > timezone.now()
+
 
 class CourseEnrollment(models.Model):
     """A learner in a course.
@@ -108,11 +134,16 @@ class CourseEnrollment(models.Model):
     Personal data: which course a learner takes, how and since when. Erased with the learner (cascade).
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrollments")
-    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="enrollments")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrollments", verbose_name=_("learner")
+    )
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="enrollments", verbose_name=_("course"))
     mode = models.CharField(_("mode"), max_length=100, default="audit")
     is_active = models.BooleanField(_("active"), default=True)
     created = models.DateTimeField(_("enrolled"), default=timezone.now)
+
+    #: The site on which the learner is enrolling, told to `schedules` and not stored; null: not known.
+    enrolling_site_id: int | None = None
 
     tracker = FieldTracker(fields=["is_active"])
 
@@ -128,9 +159,14 @@ class CourseEnrollment(models.Model):
 class SiteConfiguration(models.Model):
     """A site's values, which replace settings of the same name. Personal data: none."""
 
-    site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="configuration")
+    site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="configuration", verbose_name=_("site"))
     enabled = models.BooleanField(_("enabled"), default=False)
-    site_values = models.JSONField(_("values"), default=dict, blank=True)
+    site_values = models.JSONField(
+        _("values"),
+        default=dict,
+        blank=True,
+        help_text=_('A mapping, such as {"course_org_filter": ["Org"], "PLATFORM_NAME": "Academy"}.'),
+    )
 
     class Meta:
         verbose_name = _("site configuration")
@@ -141,16 +177,15 @@ class SiteConfiguration(models.Model):
 
     def clean(self) -> None:
         """Refuse values that are not a mapping, and a `course_org_filter` that names no organizations."""
-        if not isinstance(self.site_values, Mapping):
-            raise ValidationError(
-                {"site_values": f"The values are {self.site_values!r}; give a mapping of names to values."}
-            )
-        claimed = self.site_values.get("course_org_filter") or []
-        is_list = isinstance(claimed, Collection) and not isinstance(claimed, Mapping | bytes)
-        if not is_list or not all(isinstance(org, str) for org in claimed):
-            raise ValidationError(
-                {"site_values": f"course_org_filter is {claimed!r}; give an organization or a list of them."}
-            )
+        values = self.site_values
+        if not isinstance(values, Mapping):
+            message = f"The values are {values!r}; give a mapping of names to values."
+            raise ValidationError({"site_values": message})
+        claimed = values.get("course_org_filter")
+        orgs = claimed if isinstance(claimed, list | tuple) else [claimed]
+        if claimed is not None and not all(isinstance(org, str) for org in orgs):
+            message = f"course_org_filter is {claimed!r}; give an organization or a list of them."
+            raise ValidationError({"site_values": message})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.clean()
@@ -160,8 +195,10 @@ class SiteConfiguration(models.Model):
 class CourseEmailOptout(models.Model):
     """A learner who wants no e-mail about a course. Personal data: that wish. Erased with the learner (cascade)."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
+    )
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="+", verbose_name=_("course"))
 
     class Meta:
         verbose_name = _("opt-out")
@@ -175,7 +212,9 @@ class CourseEmailOptout(models.Model):
 class LearnerProfile(models.Model):
     """What a learner calls themselves and reads. Personal data: name, language. Erased with the learner (cascade)."""
 
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile", verbose_name=_("learner")
+    )
     name = models.CharField(_("name"), max_length=255, blank=True)
     language = models.CharField(_("language"), max_length=35, blank=True)
 

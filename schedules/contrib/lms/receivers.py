@@ -1,12 +1,14 @@
-"""The embedded LMS tells `schedules` what happened."""
+"""The embedded LMS tells `schedules` what happened. Fixtures that are loaded (`raw`) are not news."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
+from model_utils.tracker import FieldInstanceTracker
 
 from schedules import signals
 from schedules.contrib.lms.models import VERIFIED, Course, CourseEnrollment, CourseMode
@@ -19,34 +21,43 @@ _FACTS = {
 
 
 @receiver(post_save, sender=CourseEnrollment)
-def tell_about_enrollment(instance: CourseEnrollment, created: bool, **_: Any) -> None:
+def tell_about_enrollment(
+    instance: CourseEnrollment, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any
+) -> None:
     """A new active enrollment, or one that became active again."""
-    became_active = not created and instance.tracker.has_changed("is_active")
-    if instance.is_active and (created or became_active):
-        signals.learner_enrolled.send(
-            sender=CourseEnrollment,
-            user_id=instance.user_id,
-            course_id=str(instance.course_id),
-            enrolled_at=instance.created if created else timezone.now(),
-            site_id=None,
-        )
+    is_news = created or "is_active" in _stored_changes(instance.tracker, update_fields)
+    if raw or not is_news or not instance.is_active:
+        return
+    signals.learner_enrolled.send(
+        sender=CourseEnrollment,
+        user_id=instance.user_id,
+        course_id=str(instance.course_id),
+        enrolled_at=instance.created if created else timezone.now(),
+        site_id=instance.enrolling_site_id,
+    )
 
 
 @receiver(post_save, sender=Course)
-def tell_about_course(instance: Course, created: bool, **_: Any) -> None:
-    facts = frozenset(fact for field, fact in _FACTS.items() if instance.tracker.has_changed(field))
-    if facts and not created:
+def tell_about_course(
+    instance: Course, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any
+) -> None:
+    """Its dates or its pacing changed."""
+    facts = frozenset(_FACTS[field] for field in _stored_changes(instance.tracker, update_fields))
+    if facts and not raw and not created:
         signals.course_changed.send(sender=Course, course_id=str(instance.pk), facts=facts)
 
 
 @receiver(post_save, sender=CourseMode)
-def tell_about_mode(instance: CourseMode, **_: Any) -> None:
-    if VERIFIED in (instance.mode_slug, instance.tracker.previous("mode_slug")) and instance.tracker.changed():
+def tell_about_mode(instance: CourseMode, raw: bool, update_fields: Collection[str] | None, **_: Any) -> None:
+    """A verified mode is new or expires at another time, or a mode became or is no longer the verified one."""
+    is_about_verified = VERIFIED in (instance.mode_slug, instance.tracker.previous("mode_slug"))
+    if is_about_verified and not raw and _stored_changes(instance.tracker, update_fields):
         _tell_about_verified_mode(instance)
 
 
 @receiver(post_delete, sender=CourseMode)
 def tell_about_mode_that_went(instance: CourseMode, **_: Any) -> None:
+    """A verified mode is no longer for sale."""
     if instance.mode_slug == VERIFIED:
         _tell_about_verified_mode(instance)
 
@@ -55,3 +66,8 @@ def _tell_about_verified_mode(mode: CourseMode) -> None:
     signals.course_changed.send(
         sender=CourseMode, course_id=str(mode.course_id), facts=frozenset({signals.CourseFact.VERIFIED_MODE})
     )
+
+
+def _stored_changes(tracker: FieldInstanceTracker, update_fields: Collection[str] | None) -> set[str]:
+    """The tracked fields that differ from the row as it was: what `save(update_fields=…)` left out is no change."""
+    return {field for field in tracker.changed() if update_fields is None or field in update_fields}

@@ -1,4 +1,4 @@
-"""The pages that the e-mails' links lead to."""
+"""The pages that the e-mails' links lead to. Include them at the root of the site."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, register_converter
@@ -13,7 +13,15 @@ app_name = "schedules_lms"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="schedules_lms:dashboard"), name="home"),
-    path("login", LoginView.as_view(template_name="schedules_lms/login.html"), name="login"),
+    path(
+        "login",
+        LoginView.as_view(
+            template_name="schedules_lms/login.html",
+            next_page="schedules_lms:dashboard",
+            redirect_authenticated_user=True,
+        ),
+        name="login",
+    ),
     path("logout", LogoutView.as_view(next_page="schedules_lms:login"), name="logout"),
     path("dashboard", views.dashboard, name="dashboard"),
     path("courses/<course_id:course_id>/", views.course_home, name="course"),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.sites.models import Site
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from schedules.contrib.lms.models import VERIFIED, Course, CourseEmailOptout, CourseEnrollment, CourseMode
@@ -21,11 +25,11 @@ View = Callable[..., HttpResponse]
 
 
 def _about_course(view: View) -> View:
-    """The view gets the course in place of its id; an unknown one gets a plain page."""
+    """A learner's page: the view gets the course in place of its id; an unknown one gets a page that says so."""
 
     @wraps(view)
-    def with_course(request: HttpRequest, course_id: CourseKey) -> HttpResponse:
-        course = Course.objects.filter(pk=course_id).first()
+    def with_course(request: HttpRequest, course_id: str) -> HttpResponse:
+        course = _find_course(course_id)
         if course is None:
             return render(request, "schedules_lms/no_course.html", {"course_id": course_id}, status=404)
         return view(request, course)
@@ -36,12 +40,20 @@ def _about_course(view: View) -> View:
 @login_required
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """A learner's courses, each with a way to its home page and to its e-mail settings."""
-    enrollments = CourseEnrollment.objects.filter(user=_user(request), is_active=True).select_related("course")
+    """A learner's courses, each with its links and whether e-mail is wanted."""
+    mine = CourseEnrollment.objects.filter(user=_user(request), is_active=True).select_related("course")
+    enrollments = list(mine.order_by("course__display_name", "course_id"))
     opted_out = set(CourseEmailOptout.objects.filter(user=_user(request)).values_list("course_id", flat=True))
+    modes = CourseMode.objects.filter(mode_slug=VERIFIED, course__in=[one.course_id for one in enrollments])
+    sold = {mode.course_id for mode in modes if mode.is_open}
     rows = [
-        {"enrollment": enrollment, "course": enrollment.course, "gets_email": enrollment.course_id not in opted_out}
-        for enrollment in enrollments.order_by("course__display_name", "course_id")
+        {
+            "course": one.course,
+            "is_verified": one.mode == VERIFIED,
+            "can_upgrade": one.mode != VERIFIED and one.course_id in sold,
+            "gets_email": one.course_id not in opted_out,
+        }
+        for one in enrollments
     ]
     return render(request, "schedules_lms/dashboard.html", {"rows": rows})
 
@@ -49,69 +61,105 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @_about_course
 @require_safe
 def course_home(request: HttpRequest, course: Course) -> HttpResponse:
-    """The course with its weekly highlights."""
-    sections = course.sections.filter(hide_from_toc=False)
-    if not request.user.is_staff:
-        sections = sections.filter(visible_to_staff_only=False)
+    """The course with its weekly highlights; what is for staff only is for them alone."""
     enrollment = _enrollment(request, course)
-    context = {"course": course, "sections": sections, "enrollment": enrollment, "offer": _offer(course, enrollment)}
+    offer = _offer(course) if enrollment and enrollment.mode != VERIFIED else None
+    sections = list(_outline(course, for_staff=_user(request).is_staff))
+    context = {"course": course, "sections": sections, "enrollment": enrollment, "offer": offer}
     return render(request, "schedules_lms/course.html", context)
 
 
 @require_POST
 @_about_course
 def enrollment(request: HttpRequest, course: Course) -> HttpResponse:
-    """Enroll, enroll again, or leave: `is_active` says which."""
-    is_active = request.POST.get("is_active") == "yes"
-    row = _enrollment(request, course, any_state=True) or CourseEnrollment(user=_user(request), course=course)
-    if row.is_active != is_active or row.pk is None:
-        row.is_active = is_active
+    """Enroll, enroll again, or leave: `is_active` says which. Doing it twice does nothing."""
+    wants_in = request.POST.get("is_active") == "yes"
+    row = _enrollment(request, course, is_active=None)
+    if wants_in and (row is None or not row.is_active):
+        row = row or CourseEnrollment(user=_user(request), course=course)
+        row.is_active, row.enrolling_site_id = True, _site_id(request)
+        # A second click at the same time finds the row taken: the learner is enrolled all the same.
+        with suppress(IntegrityError), transaction.atomic():
+            row.save()
+        messages.success(request, _("You are enrolled."))
+    elif not wants_in and row is not None and row.is_active:
+        row.is_active = False
         row.save()
-    messages.success(request, _("You are enrolled.") if is_active else _("You have left the course."))
-    return redirect("schedules_lms:course", course.pk)
+        messages.success(request, _("You have left the course."))
+    return redirect(course)
 
 
 @_about_course
 @require_http_methods(["GET", "HEAD", "POST"])
 def upgrade(request: HttpRequest, course: Course) -> HttpResponse:
     """The offer of a verified certificate; posting accepts it (nothing is paid in the embedded LMS)."""
-    row = _enrollment(request, course)
-    offer = _offer(course, row)
-    if request.method == "POST" and offer is not None and row is not None:
+    row, offer = _enrollment(request, course), _offer(course)
+    if request.method == "POST" and row is not None and offer is not None:
         row.mode = VERIFIED
         row.save()
         messages.success(request, _("You are working toward a verified certificate."))
-        return redirect("schedules_lms:course", course.pk)
-    return render(request, "schedules_lms/upgrade.html", {"course": course, "offer": offer, "enrollment": row})
+        return redirect(course)
+    is_verified = row is not None and row.mode == VERIFIED
+    context = {"course": course, "offer": offer, "enrollment": row, "is_verified": is_verified}
+    return render(request, "schedules_lms/upgrade.html", context)
 
 
 @_about_course
 @require_http_methods(["GET", "HEAD", "POST"])
 def email_settings(request: HttpRequest, course: Course) -> HttpResponse:
-    """Whether the learner wants e-mail about the course. Looking changes nothing: mail scanners follow links."""
-    mine = CourseEmailOptout.objects.filter(user=_user(request), course=course)
+    """Whether the learner wants e-mail about the course; a POST that does not say which changes it over.
+
+    Looking changes nothing: mail scanners follow links.
+    """
+    opt_out = CourseEmailOptout.objects.filter(user=_user(request), course=course)
+    gets_email = not opt_out.exists()
     if request.method == "POST":
-        if request.POST.get("wants_email") == "yes":
-            mine.delete()
+        if request.POST.get("wants_email", "no" if gets_email else "yes") == "yes":
+            opt_out.delete()
         else:
             CourseEmailOptout.objects.get_or_create(user=_user(request), course=course)
         messages.success(request, _("Your choice is saved."))
         return redirect("schedules_lms:email", course.pk)
-    return render(request, "schedules_lms/email.html", {"course": course, "gets_email": not mine.exists()})
+    return render(request, "schedules_lms/email.html", {"course": course, "gets_email": gets_email})
 
 
-def _enrollment(request: HttpRequest, course: Course, *, any_state: bool = False) -> CourseEnrollment | None:
-    mine = CourseEnrollment.objects.filter(user=_user(request), course=course)
-    return mine.first() if any_state else mine.filter(is_active=True).first()
-
-
-def _offer(course: Course, enrollment: CourseEnrollment | None) -> CourseMode | None:
-    """The verified mode, while it may still be bought."""
-    if enrollment is None or enrollment.mode == VERIFIED:
+def _find_course(course_id: str) -> Course | None:
+    try:
+        return Course.objects.filter(pk=CourseKey.from_string(course_id)).first()
+    except InvalidKeyError:
         return None
+
+
+def _outline(course: Course, *, for_staff: bool) -> Iterator[dict[str, Any]]:
+    """The table of contents. `week`: of the message that carries the section's highlights; null: in none."""
+    week = 0
+    for section in course.sections.filter(hide_from_toc=False):
+        if section.visible_to_staff_only and not for_staff:
+            continue
+        listed = section.highlights if isinstance(section.highlights, list) else []
+        highlights = [text for text in listed if isinstance(text, str)]
+        has_week = bool(highlights) and not section.visible_to_staff_only
+        week += has_week
+        yield {"name": section.display_name, "highlights": highlights, "week": week if has_week else None}
+
+
+def _enrollment(request: HttpRequest, course: Course, *, is_active: bool | None = True) -> CourseEnrollment | None:
+    """The learner's enrollment; `is_active` null: in whatever state."""
+    mine = CourseEnrollment.objects.filter(user=_user(request), course=course)
+    return (mine if is_active is None else mine.filter(is_active=is_active)).first()
+
+
+def _offer(course: Course) -> CourseMode | None:
+    """The verified mode, while it may still be bought."""
     mode = CourseMode.objects.filter(course=course, mode_slug=VERIFIED).first()
-    is_open = mode is not None and (mode.expiration_datetime is None or mode.expiration_datetime > timezone.now())
-    return mode if is_open else None
+    return mode if mode is not None and mode.is_open else None
+
+
+def _site_id(request: HttpRequest) -> int | None:
+    """The site whose domain was visited, with its port or without; null: none, whatever `SITE_ID` says."""
+    visited = request.get_host()
+    domains = Q(domain__iexact=visited) | Q(domain__iexact=visited.rpartition(":")[0] or visited)
+    return Site.objects.filter(domains).values_list("pk", flat=True).first()
 
 
 def _user(request: HttpRequest) -> Any:
