@@ -14,8 +14,8 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "/dashboard"
+LOGIN_URL = "schedules_lms:login"
+LOGIN_REDIRECT_URL = "schedules_lms:dashboard"
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.sites",
     "django.contrib.staticfiles",
+    "edx_ace",
     "config_models",
     "waffle",
     "schedules",

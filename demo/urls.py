@@ -1,9 +1,9 @@
 """The admin, and the embedded LMS's pages, where the e-mails' links lead."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    # path("", include("schedules.contrib.lms.urls")),
+    path("", include("schedules.contrib.lms.urls")),
 ]

@@ -1,1 +1,5 @@
-"""The app's admin pages."""
+"""The app's admin pages: what staff switch, the schedules, and what was sent."""
+
+from schedules.admin import config, ledger, schedule
+
+__all__ = ["config", "ledger", "schedule"]

@@ -68,17 +68,17 @@ def message_language(course: Course, learner: Learner, site: SiteValues) -> str:
 def base_context(resolver: Resolver) -> dict[str, Any]:
     """What every template may use (SPEC 7.4): JSON primitives, new at each call."""
     site, domain = resolver.site_values, resolver.site.domain
-    marketing_root = site.get("MKTG_URLS", {}).get("ROOT")
-    has_marketing_site = conf.is_marketing_site_enabled and marketing_root
+    marketing_root: str = (site.get("MKTG_URLS") or {}).get("ROOT") or ""
+    homepage = marketing_root if conf.is_marketing_site_enabled else ""
     return {
-        "homepage_url": absolute_url(domain, marketing_root if has_marketing_site else "/"),
+        "homepage_url": absolute_url(domain, homepage),
         "dashboard_url": absolute_url(domain, resolver.host.dashboard_url(resolver.site.pk)),
         "platform_name": one_line(str(site.get("PLATFORM_NAME") or resolver.site.name)),
-        "contact_mailing_address": str(site.get("CONTACT_MAILING_ADDRESS")),
-        "contact_email": str(site.get("CONTACT_EMAIL")),
+        "contact_mailing_address": str(site.get("CONTACT_MAILING_ADDRESS") or ""),
+        "contact_email": str(site.get("CONTACT_EMAIL") or ""),
         "logo_url": absolute_url(domain, logo) if (logo := site.get("LOGO_URL")) else "",
-        "social_media_urls": {key: url for key, url in site.get("SOCIAL_MEDIA_FOOTER_URLS", {}).items() if url},
-        "mobile_store_urls": {key: url for key, url in site.get("MOBILE_STORE_URLS", {}).items() if url},
+        "social_media_urls": {key: url for key, url in (site.get("SOCIAL_MEDIA_FOOTER_URLS") or {}).items() if url},
+        "mobile_store_urls": {key: url for key, url in (site.get("MOBILE_STORE_URLS") or {}).items() if url},
         "template_revision": site.get("TEMPLATE_REVISION", TEMPLATE_REVISION),
         "copyright_year": resolver.run.today.year,
     }
@@ -90,6 +90,7 @@ def upsell_context(resolver: Resolver, due: DueCourse | None) -> dict[str, Any]:
         return {"show_upsell": False}
     return {
         "show_upsell": True,
+        "upsell_course_name": due.course.name,
         "upsell_link": absolute_url(resolver.site.domain, due.links.upgrade),
         "user_schedule_upgrade_deadline_time": deadline_text(due),
     }

@@ -6,6 +6,7 @@ a worker, for as long as the process lives, so that a flag switched in the admin
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Self
 
 from config_models.models import ConfigurationModel
@@ -26,6 +27,12 @@ class FreshConfiguration(ConfigurationModel):
         """The newest row for the key, or an unsaved one with every default."""
         key = dict(zip(cls.KEY_FIELDS, args, strict=True))
         return cls.objects.filter(**key).order_by("-pk").first() or cls(**key)
+
+    @classmethod
+    def cache_key_name(cls, *args: Any) -> str:
+        """`save()` clears this cache key, though nothing reads it; hashed, any text makes a legal key."""
+        digest = hashlib.sha256(repr(args).encode()).hexdigest()
+        return f"configuration/{cls.__name__}/current/{digest}"
 
     @classmethod
     def newest(cls, **key: Any) -> Self | None:

@@ -25,7 +25,7 @@ class SendRun(models.Model):
     message_type = models.CharField(_("message type"), max_length=50)
     date = models.DateField(_("date"), help_text=_("The run's “today”."))
     day_offset = models.SmallIntegerField(_("day offset"), help_text=_("Days from the run's date to the target day."))
-    started_at = models.DateTimeField(_("started"))
+    started_at = models.DateTimeField(_("started"), db_index=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     counts = models.JSONField(_("counts"), default=dict, blank=True)
 
@@ -82,7 +82,7 @@ class ScheduledMessage(models.Model):
     channel = models.CharField(_("channel"), max_length=50, blank=True)
     language = models.CharField(_("language"), max_length=35, blank=True)
     course_ids = models.JSONField(_("courses"), default=list, blank=True)
-    created = models.DateTimeField(_("claimed at"))
+    created = models.DateTimeField(_("claimed at"), db_index=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
     clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)

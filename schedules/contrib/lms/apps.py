@@ -13,3 +13,6 @@ class LmsConfig(AppConfig):
     label = "schedules_lms"
     verbose_name = _("Learning")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from schedules.contrib.lms import receivers  # noqa: F401, PLC0415 - importing them connects them

@@ -1,0 +1,23 @@
+"""The pages that the e-mails' links lead to."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path, register_converter
+from django.views.generic import RedirectView
+
+from schedules.contrib.lms import views
+from schedules.contrib.lms.converters import CourseIdConverter
+
+register_converter(CourseIdConverter, "course_id")
+
+app_name = "schedules_lms"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="schedules_lms:dashboard"), name="home"),
+    path("login", LoginView.as_view(template_name="schedules_lms/login.html"), name="login"),
+    path("logout", LogoutView.as_view(next_page="schedules_lms:login"), name="logout"),
+    path("dashboard", views.dashboard, name="dashboard"),
+    path("courses/<course_id:course_id>/", views.course_home, name="course"),
+    path("courses/<course_id:course_id>/enrollment", views.enrollment, name="enrollment"),
+    path("courses/<course_id:course_id>/upgrade", views.upgrade, name="upgrade"),
+    path("courses/<course_id:course_id>/email", views.email_settings, name="email"),
+]
