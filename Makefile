@@ -7,7 +7,7 @@ PORT = 8000
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 
 # One stamp per extra: what is not asked for is not installed. They depend on what names the dependencies.
 METADATA := pyproject.toml setup.py
