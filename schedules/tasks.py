@@ -118,7 +118,7 @@ def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
     if not isinstance(result, EagerResult):
         return None
     if result.successful():
-        answer: dict[str, Any] = result.get()
+        answer: dict[str, Any] = result.get(disable_sync_subtasks=False)  # it is there already
         return answer
     log.error("Task of run %s failed: %s", run.uuid, where(result.result))
     return {"errors": [type(result.result).__name__]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import django
 import edx_ace.channel
 import edx_ace.policy
 import pytest
@@ -17,8 +18,11 @@ def _fresh_caches():
     forget_ace_plugins()
 
 
+_LOADERS = (edx_ace.channel.channels, edx_ace.policy.policies)
+
+
 def forget_ace_plugins() -> None:
-    for loader in (edx_ace.channel.channels, edx_ace.policy.policies):
+    for loader in _LOADERS:
         vars(loader.__wrapped__).pop("__once_result", None)
 
 
@@ -27,3 +31,25 @@ def mailbox(settings, tmp_path):
     """The folder of the file channel, empty at first."""
     settings.SCHEDULES = {**settings.SCHEDULES, "FILE_EMAIL_DIRECTORY": tmp_path}
     return tmp_path
+
+
+@pytest.fixture
+def email_channel(settings, mailoutbox):
+    """Messages go through Django's mail API; returns the outbox."""
+    settings.ACE_ENABLED_CHANNELS = ["django_email"]
+    settings.ACE_CHANNEL_DEFAULT_EMAIL = "django_email"
+    return mailoutbox
+
+
+@pytest.fixture
+def smtp_server(settings):
+    """Django's mail goes to the SMTP server at 127.0.0.1 on the port that is given to this function."""
+
+    def use(port: int) -> None:
+        backend = "django.core.mail.backends.smtp.EmailBackend"
+        if django.VERSION >= (6, 1):
+            settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": {"host": "127.0.0.1", "port": port}}}
+        else:
+            settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = backend, "127.0.0.1", port
+
+    return use

@@ -100,9 +100,7 @@ def test_delivery_that_is_off_is_said_and_switching_it_on_sends(mailbox):
     assert row(run(NUDGE), "recurringnudge_day3") == "recurringnudge_day3 -3 1 0 1 0 0"
 
 
-def test_an_override_address_gets_everything_and_the_ledger_nothing(settings, mailoutbox):
-    settings.ACE_ENABLED_CHANNELS = ["django_email"]
-    settings.ACE_CHANNEL_DEFAULT_EMAIL = "django_email"
+def test_an_override_address_gets_everything_and_the_ledger_nothing(email_channel):
     open_site()
     garden = make_course()
     for name in ("alice", "bob"):
@@ -113,12 +111,15 @@ def test_an_override_address_gets_everything_and_the_ledger_nothing(settings, ma
     for _ in range(2):
         said = run(NUDGE, override_recipient_email="me@example.org")
         assert row(said, "recurringnudge_day3") == "recurringnudge_day3 -3 3 0 2 1 (opted-out 1) 0"
-    assert [mail.to for mail in mailoutbox] == [["me@example.org"]] * 4
-    assert len({mail.extra_headers["Message-ID"] for mail in mailoutbox}) == 4
+    assert [mail.to for mail in email_channel] == [["me@example.org"]] * 4
+    assert len({mail.extra_headers["Message-ID"] for mail in email_channel}) == 4
     assert not ScheduledMessage.objects.exists()
     assert not SendRun.objects.exists()
     run(NUDGE)
-    assert sorted(mail.to[0] for mail in mailoutbox[4:]) == ["alice@learners.example.com", "bob@learners.example.com"]
+    assert sorted(mail.to[0] for mail in email_channel[4:]) == [
+        "alice@learners.example.com",
+        "bob@learners.example.com",
+    ]
 
 
 def test_an_override_address_leaves_messages_that_were_sent_alone(mailbox):

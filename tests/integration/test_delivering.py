@@ -31,13 +31,6 @@ pytestmark = pytest.mark.django_db
 Status = ScheduledMessage.Status
 
 
-@pytest.fixture
-def email_channel(settings, mailoutbox):
-    settings.ACE_ENABLED_CHANNELS = ["django_email"]
-    settings.ACE_CHANNEL_DEFAULT_EMAIL = "django_email"
-    return mailoutbox
-
-
 def claim(site, message_type="recurring_nudge", day_offset=-3):
     """Everything due, claimed but not delivered: (run, uuids)."""
     run = Run(message_type=message_type, site_id=site.pk, today=TODAY, day_offset=day_offset, uuid=uuid4())
@@ -114,14 +107,11 @@ def test_a_broken_template_fails_its_message(email_channel, settings, tmp_path):
     assert (status, reason.partition(":")[0]) == (Status.FAILED, "template-error")
 
 
-def test_a_refused_connection_fails_its_message_and_says_no_address(settings, caplog):
+def test_a_refused_connection_fails_its_message_and_says_no_address(email_channel, smtp_server, caplog):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
-    settings.ACE_ENABLED_CHANNELS = ["django_email"]
-    settings.ACE_CHANNEL_DEFAULT_EMAIL = "django_email"
+    smtp_server(port)
     open_site()
     alice = make_learner()
     enroll(alice, make_course())

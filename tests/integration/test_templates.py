@@ -45,7 +45,6 @@ with_and_without_upsell = pytest.mark.parametrize("show_upsell", [True, False])
 def _undefined_variables_show() -> Iterator[None]:
     templates = copy.deepcopy(settings.TEMPLATES)
     templates[0]["OPTIONS"]["string_if_invalid"] = "INVALID(%s)"
-    templates[0]["OPTIONS"]["libraries"] = {"acetags": "edx_ace.templatetags.acetags"}
     with override_settings(TEMPLATES=templates):
         yield
 
@@ -66,7 +65,12 @@ def base_context() -> dict[str, Any]:
 
 
 def upsell_context() -> dict[str, Any]:
-    return {"show_upsell": True, "upsell_link": UPGRADE, "user_schedule_upgrade_deadline_time": DEADLINE}
+    return {
+        "show_upsell": True,
+        "upsell_course_name": COURSE,
+        "upsell_link": UPGRADE,
+        "user_schedule_upgrade_deadline_time": DEADLINE,
+    }
 
 
 def message_context(name: str, is_several: bool) -> dict[str, Any]:
