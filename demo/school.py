@@ -107,7 +107,8 @@ def _enroll(learners: Sequence[User], courses: Sequence[Course], today: date, ch
     telling = [course for course, row in zip(courses, catalog.COURSES, strict=True) if row.sections]
     others = [course for course in courses if course not in telling]
     # Day 19 is that of the upgrade reminder: two days before a deadline of 21 days.
-    plan = cycle([*((others, days) for days in (3, 10, 19)), *((telling, 7 * week) for week in range(1, 12))])
+    nudges = [(others, days) for days in (3, 10, 19)]
+    plan = cycle([*nudges, *((telling, 7 * week) for week in range(1, 12)), *nudges, *nudges])
     for learner, (choice, days) in zip(learners, islice(plan, len(learners)), strict=True):
         for course in chance.sample(list(choice), k=chance.choices([1, 2, 3], [6, 3, 1])[0]):
             CourseEnrollment.objects.create(user=learner, course=course, created=_at(today, days=-days))

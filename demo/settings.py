@@ -69,6 +69,7 @@ DATABASES = {
 }
 
 CELERY_TASK_ALWAYS_EAGER = True
+CELERY_BROKER_URL = "memory://localhost/"
 
 # The LMS that the e-mails speak for.
 PLATFORM_NAME = "Meadow University"

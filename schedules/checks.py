@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 from django.template import TemplateDoesNotExist
@@ -75,6 +76,14 @@ def check_ace(**_: Any) -> list[CheckMessage]:
                 f"ACE_CHANNEL_DEFAULT_EMAIL is {conf.default_channel!r}, ACE_ENABLED_CHANNELS is {enabled!r}.",
                 hint="Name a channel, such as 'django_email', in both.",
                 id="schedules.E004",
+            )
+        )
+    if not apps.is_installed("edx_ace"):
+        found.append(
+            Error(
+                "edx_ace is not installed; the e-mails use its template tags.",
+                hint="Add 'edx_ace' to INSTALLED_APPS.",
+                id="schedules.E005",
             )
         )
     if "bulk_email_optout" not in getattr(settings, "ACE_ENABLED_POLICIES", []):

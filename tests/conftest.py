@@ -53,3 +53,7 @@ def smtp_server(settings):
             settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = backend, "127.0.0.1", port
 
     return use
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="approve the e-mails as they arrive now")

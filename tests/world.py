@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -76,3 +77,10 @@ def enable_deadlines(days: int = 21) -> None:
 
 def schedule_of(learner: User, course: Course) -> Schedule:
     return Schedule.objects.get(user=learner, course_id=str(course.pk))
+
+
+def free_port() -> int:
+    """A port at 127.0.0.1 on which nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])

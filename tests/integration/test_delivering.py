@@ -1,7 +1,6 @@
 """What becomes of a message: each outcome through the real edx-ace, one learner's failure theirs alone."""
 
 import logging
-import socket
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,7 +14,7 @@ from edx_ace.message import Message
 from edx_ace.recipient import Recipient
 from waffle.testutils import override_flag
 
-from schedules import delivering, ledger
+from schedules import delivering, ledger, toggles
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, Section, SiteConfiguration
 from schedules.data import BINS, Outcome, OutcomeStatus, Run
@@ -24,7 +23,7 @@ from schedules.message_types import resolver_for
 from schedules.models import ScheduledMessage, SendRun
 from schedules.optout import BulkEmailOptoutPolicy
 from schedules.toggles import DEBUGGING_FLAG
-from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
+from tests.world import TODAY, enable_deadlines, enroll, free_port, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +71,7 @@ def test_a_message_is_sent_when_its_channel_took_it(email_channel):
 def test_the_message_carries_its_uuid_and_sender(email_channel, settings):
     settings.DEFAULT_FROM_EMAIL = "setting@example.com"
     site = open_site("example.com:8000")
+    settings.SITE_ID = site.pk
     enroll(make_learner(), make_course())
     send("example.com:8000")
     SiteConfiguration.objects.create(site=site, enabled=True, site_values={"email_from_address": "site@example.com"})
@@ -108,10 +108,7 @@ def test_a_broken_template_fails_its_message(email_channel, settings, tmp_path):
 
 
 def test_a_refused_connection_fails_its_message_and_says_no_address(email_channel, smtp_server, caplog):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    smtp_server(port)
+    smtp_server(free_port())
     open_site()
     alice = make_learner()
     enroll(alice, make_course())
@@ -277,6 +274,7 @@ def test_reads_do_not_grow_with_learners_and_each_message_is_settled_by_one_writ
     site = open_site()
     enable_deadlines()
     garden = make_course(price=49)
+    toggles.is_debugging()  # waffle keeps its answer
 
     def count(first, last):
         for number in range(first, last + 1):

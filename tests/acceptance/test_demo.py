@@ -1,0 +1,55 @@
+"""The demo: a school, a day's e-mails, and a page that lists them."""
+
+import re
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from demo import school
+from demo.settings import is_not_about_unused_channels
+from schedules.contrib.lms.models import Course, CourseEnrollment
+from schedules.models import Schedule, ScheduledMessage
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _small_school(monkeypatch):
+    monkeypatch.setattr(school, "LEARNERS", 90)
+
+
+def run():
+    out = StringIO()
+    call_command("run_demo", stdout=out)
+    return out.getvalue()
+
+
+def test_the_demo_sends_every_message_once_and_lists_it(mailbox, caplog):
+    said = run()
+    rows = dict(re.findall(r"^(\w+) +\d+ +0 +(\d+) .*$", said.split("All messages")[1], re.MULTILINE))
+    assert set(rows) == {"courseupdate", "recurringnudge_day3", "recurringnudge_day10", "upgradereminder"}
+    assert all(int(sent) > 0 for sent in rows.values())
+    sent = ScheduledMessage.objects.filter(status="sent")
+    assert len(list(mailbox.glob("20*.html"))) == sent.count() == sum(map(int, rows.values()))
+    assert set(sent.filter(name="courseupdate").values_list("day_offset", flat=True)) == {-7 * n for n in range(1, 12)}
+    assert set(ScheduledMessage.objects.values_list("status", flat=True)) == {"sent", "skipped"}
+    index = (mailbox / "index.html").read_text()
+    assert index.count("<a href=") == sent.count()
+    assert f"open {mailbox / 'index.html'}" in said
+    assert [record.getMessage() for record in caplog.records if is_not_about_unused_channels(record)] == []
+
+    again = run()
+    assert f"Nothing was sent twice: {sent.count()} messages had been sent before." in again
+    assert len(list(mailbox.glob("20*.html"))) == sent.count()
+
+
+def test_the_school_is_believable():
+    school.fill(datetime.now(UTC).date())
+    assert Course.objects.filter(self_paced=True).count() >= 12
+    assert Course.objects.filter(self_paced=False).exists()
+    assert len({course.org for course in Course.objects.all()}) >= 5
+    assert CourseEnrollment.objects.filter(is_active=False).exists()
+    assert CourseEnrollment.objects.filter(mode="verified").exists()
+    assert Schedule.objects.filter(course_id__contains="LAST").exists()

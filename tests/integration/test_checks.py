@@ -1,0 +1,61 @@
+"""System checks say what is wrong before anything goes wrong at night."""
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from schedules.exceptions import ConfigurationError
+from schedules.message_types import message_names, resolver_for, resolvers
+
+pytestmark = pytest.mark.django_db  # Django's own checks ask the database
+
+
+def found():
+    """The ids of what the checks say, with their messages."""
+    return {message.id: message for message in run_checks() if message.id.startswith("schedules.")}
+
+
+def test_the_demo_is_in_order():
+    assert run_checks() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "id_", "said"),
+    [
+        ({"SCHEDULES": {"HOSTS": "x"}}, "schedules.W001", "did you mean 'HOST'?"),
+        ({"SCHEDULES": []}, "schedules.E001", "give a dict"),
+        ({"SCHEDULES": {"LEASE_SECONDS": 0}}, "schedules.E001", "LEASE_SECONDS"),
+        (
+            {"SCHEDULES": {"RECURRING_NUDGE_DAYS": [4]}},
+            "schedules.E002",
+            "'recurringnudge_day4' has no template schedules/edx_ace/recurringnudge_day4/email/body.html",
+        ),
+        ({"SCHEDULES": {"HOST": "no.such.Host"}}, "schedules.E003", "cannot be imported"),
+        ({"ACE_CHANNEL_DEFAULT_EMAIL": "sailthru_email"}, "schedules.E004", "'sailthru_email'"),
+        ({"ACE_ENABLED_POLICIES": []}, "schedules.W002", "bulk_email_optout"),
+        ({"ACE_ENABLED_CHANNEL": ["file_email"]}, "schedules.W003", "which nothing reads"),
+    ],
+)
+def test_a_mistake_is_named_with_a_hint_or_remedy(settings, id_, said):
+    with override_settings(**settings):
+        assert said in found()[id_].msg
+
+
+def test_edx_ace_must_be_installed(settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "edx_ace"]
+    assert found()["schedules.E005"].hint == "Add 'edx_ace' to INSTALLED_APPS."
+
+
+def test_day_nineteen_is_one_setting_away():
+    with override_settings(SCHEDULES={"RECURRING_NUDGE_DAYS": [3, 10, 19]}):
+        assert "recurringnudge_day19" in message_names()
+        assert found() == {}
+
+
+def test_every_module_of_message_types_is_one():
+    assert set(resolvers()) == {"course_update", "recurring_nudge", "upgrade_reminder"}
+
+
+def test_an_unknown_message_type_names_those_there_are():
+    with pytest.raises(ConfigurationError, match=r"no message type 'x'. Message types: course_update, recurring"):
+        resolver_for("x")
