@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 from waffle.testutils import override_flag
 
-from schedules import api, creating
+from schedules import api, creating, signals
 from schedules.contrib.lms.models import CourseEnrollment, SiteConfiguration
 from schedules.data import ExperienceType
 from schedules.models import (
@@ -273,10 +273,32 @@ def test_a_broken_experience_leaves_no_half_a_schedule(monkeypatch):
     assert not Schedule.objects.exists()
 
 
-def test_erasing_a_learner_forgets_them():
+def test_what_fails_while_schedules_follow_a_course_never_spoils_the_course(monkeypatch, caplog):
+    def refuse(*args):
+        raise RuntimeError
+
+    open_site()
+    garden = make_course()
+    monkeypatch.setattr(creating, "recompute_course", refuse)
+    garden.start = started(1)
+    garden.save()
+    garden.refresh_from_db()
+    assert garden.start == started(1)
+    assert f"The schedules in {garden.pk} could not follow the course" in caplog.text
+
+
+def test_a_fact_that_nobody_knows_is_refused_and_logged(caplog):
+    api.course_changed("c", facts=["color"], now=started(0))
+    assert "'color' is not a valid CourseFact" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "erase", [api.learner_erased, lambda user_id: signals.learner_erased.send(sender=None, user_id=user_id)]
+)
+def test_erasing_a_learner_forgets_them(erase):
     open_site()
     alice, bob, garden = make_learner("alice"), make_learner("bob"), make_course()
     enroll(alice, garden)
     enroll(bob, garden)
-    api.learner_erased(alice.pk)
+    erase(alice.pk)
     assert [schedule.user for schedule in Schedule.objects.all()] == [bob]

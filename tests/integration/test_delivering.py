@@ -107,6 +107,25 @@ def test_a_broken_template_fails_its_message(email_channel, settings, tmp_path):
     assert (status, reason.partition(":")[0]) == (Status.FAILED, "template-error")
 
 
+def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, monkeypatch, caplog):
+    open_site()
+    garden = make_course()
+    enroll(make_learner("alice", pk=24), garden)
+    enroll(make_learner("bob", pk=48), garden)
+    compose = delivering.compose
+
+    def fail_at_alice(resolver, message_type, decision):
+        if decision.entry.user_id == 24:
+            raise ValueError(decision.learner.email)
+        return compose(resolver, message_type, decision)
+
+    monkeypatch.setattr(delivering, "compose", fail_at_alice)
+    send()
+    assert rows() == {"alice": (Status.FAILED, "internal-error: ValueError"), "bob": (Status.SENT, "")}
+    assert "fail_at_alice" in caplog.text
+    assert "alice@" not in caplog.text
+
+
 def test_a_refused_connection_fails_its_message_and_says_no_address(email_channel, smtp_server, caplog):
     smtp_server(free_port())
     open_site()

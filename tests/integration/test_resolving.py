@@ -334,3 +334,10 @@ def test_the_same_message_has_the_same_uuid_and_any_other_another():
     assert len(set(uuids)) == len(uuids) == 5
     assert [one.entry.uuid for one in decide("course_update", site, -7)] == uuids[:2]
     assert schedule_of(alice, garden).pk in {one.entry.schedule_id for one in decide("course_update", site, -7)}
+
+
+def test_it_reads_from_the_replica_where_there_is_one(settings, monkeypatch):
+    one = resolver("recurring_nudge", open_site(), -3)
+    assert one._due_schedules().db == "default"
+    monkeypatch.setitem(settings.DATABASES, "read_replica", {})
+    assert one._due_schedules().db == "read_replica"

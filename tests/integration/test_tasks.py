@@ -1,0 +1,137 @@
+"""The way through Celery: what the broker carries, and what a failing task does to the others."""
+
+import json
+from io import StringIO
+from queue import Empty
+
+import pytest
+from celery import current_app
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from schedules import api, delivering
+from schedules.exceptions import ConfigurationError
+from schedules.models import ScheduledMessage, SendRun
+from tests.world import TODAY, enroll, make_course, make_learner, open_site
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def broker():
+    """Celery with a broker in memory; returns a function that takes all that is queued, as (task, arguments)."""
+    current_app.conf.task_always_eager = False
+
+    def take(queue="celery"):
+        taken = []
+        with current_app.connection_for_read() as connection, connection.SimpleQueue(queue) as waiting:
+            while True:
+                try:
+                    message = waiting.get_nowait()
+                except Empty:
+                    return taken
+                message.ack()
+                _, arguments, _ = message.payload
+                taken.append((message.headers["task"], arguments))
+
+    yield take
+    take()
+    current_app.conf.task_always_eager = True
+
+
+def run(**options):
+    out = StringIO()
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), stdout=out, **options)
+    return out.getvalue()
+
+
+def perform(queued):
+    for name, arguments in queued:
+        current_app.tasks[name](**arguments)
+
+
+def test_a_command_queues_and_workers_do_the_rest(broker, email_channel):
+    open_site()
+    alice = make_learner()
+    enroll(alice, make_course())
+    assert "Queued 2 runs of 24 bins" in run()
+    bins = broker()
+    assert [name for name, _ in bins] == ["schedules.tasks.resolve_bin"] * 48
+    assert sorted(arguments["bin_number"] for _, arguments in bins) == sorted([*range(24)] * 2)
+    perform(bins)
+    (batch,) = broker()
+    perform([batch, batch])
+    assert len(email_channel) == 1
+    assert ScheduledMessage.objects.get().status == "sent"
+    assert not SendRun.objects.filter(finished_at=None).exists()
+    carried = json.dumps([bins, batch])
+    assert alice.email not in carried
+    assert "Garden" not in carried
+
+
+def test_a_test_run_goes_through_the_broker_too(broker, email_channel):
+    open_site()
+    alice = make_learner()
+    for number in range(3):
+        enroll(alice, make_course(f"Course {number}", weeks=[["a"]]), days_ago=7)
+    call_command(
+        "send_course_update",
+        "example.com",
+        date=TODAY.isoformat(),
+        override_recipient_email="me@example.org",
+        verbosity=0,
+        weeks=1,
+    )
+    perform(broker())
+    (batch,) = broker()
+    assert batch[1]["ids"] == [alice.pk]
+    perform([batch])
+    assert [mail.to for mail in email_channel] == [["me@example.org"]] * 3
+
+
+def test_the_routing_key_names_the_queue(broker, settings):
+    settings.ACE_ROUTING_KEY = "schedules"
+    open_site()
+    run()
+    assert broker() == []
+    assert len(broker("schedules")) == 48
+
+
+def test_a_bin_is_delivered_in_batches(broker, settings, email_channel):
+    settings.SCHEDULES = {"DELIVERY_BATCH_SIZE": 2, "RESOLVE_BATCH_SIZE": 3}
+    open_site()
+    garden = make_course()
+    for number in range(1, 6):
+        enroll(make_learner(f"learner{number}", pk=24 * number), garden)
+    run()
+    perform(broker())
+    batches = broker()
+    assert [len(arguments["ids"]) for _, arguments in batches] == [2, 1, 2]
+    perform(batches)
+    assert len(email_channel) == 5
+
+
+def test_a_batch_that_fails_stops_no_other_and_is_reported(email_channel, monkeypatch):
+    open_site()
+    garden = make_course()
+    for number in (1, 2):
+        enroll(make_learner(f"learner{number}", pk=number), garden)
+    deliver = delivering.deliver_batch
+
+    def fail_once(*args):
+        monkeypatch.setattr(delivering, "deliver_batch", deliver)
+        raise ConfigurationError("no such thing")
+
+    monkeypatch.setattr(delivering, "deliver_batch", fail_once)
+    with pytest.raises(CommandError, match=r"^1 bins failed; .*what was sent is not sent twice"):
+        run()
+    assert sorted(ScheduledMessage.objects.values_list("status", flat=True)) == ["claimed", "sent"]
+    assert SendRun.objects.get(day_offset=-3).finished_at is None
+    run()
+    assert len(email_channel) == 2
+
+
+def test_reports_know_their_run():
+    site = open_site()
+    (report, _) = api.enqueue_day("recurring_nudge", site, TODAY, now=timezone.now())
+    assert (report.name, report.run.target_date.isoformat()) == ("recurringnudge_day3", "2026-03-06")
