@@ -1,0 +1,75 @@
+# Needs Python 3.11 or newer, make, git and a package index. `make` alone says what there is.
+
+PYTHON ?= python3
+# Not "?=": some shells export a HOST of their own.
+HOST = 127.0.0.1
+PORT = 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+
+# One stamp per extra: what is not asked for is not installed. They depend on what names the dependencies.
+METADATA := pyproject.toml setup.py
+APP := $(VENV)/.installed
+TEST := $(VENV)/.installed-test
+LINT := $(VENV)/.installed-lint
+DOCS := $(VENV)/.installed-docs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs serve clean
+.NOTPARALLEL: # two pips in one environment get in each other's way
+.DELETE_ON_ERROR:
+
+help: ## say what there is
+	@echo "make demo    fill a school and write a day's e-mails to ace_messages/"
+	@echo "make serve   run the demo on http://$(HOST):$(PORT)/ (HOST=..., PORT=...)"
+	@echo "make test    run the tests"
+	@echo "make lint    check style, types, layers, migrations and settings"
+	@echo "make docs    build the documentation into docs/_build/html/"
+	@echo "make clean   remove what these made, the demo's database and e-mails included"
+	@echo "PYTHON=python3.12 chooses the Python that the environment in $(VENV)/ is made with."
+
+demo: $(APP)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py run_demo
+
+serve: $(APP)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py runserver $(HOST):$(PORT)
+
+test: $(TEST)
+	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
+
+lint: $(LINT)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --fail-level WARNING
+
+docs: $(DOCS)
+	$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet -b html docs docs/_build/html
+	@echo "The documentation: open docs/_build/html/index.html"
+
+clean:
+	rm -rf $(VENV) build dist htmlcov docs/_build ace_messages demo.sqlite3* *.egg-info .coverage .coverage.*
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .tox
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(APP): $(METADATA) | $(BIN)/python
+	@echo "Installing …"
+	@$(PIP) --editable .
+	@touch $@
+
+$(TEST) $(LINT) $(DOCS): $(VENV)/.installed-%: $(METADATA) | $(BIN)/python
+	@echo "Installing, with what \"$*\" needs …"
+	@$(PIP) --editable ".[$*]"
+	@touch $@
+
+$(BIN)/python:
+	@found=$$($(PYTHON) -c 'import sys; print(sys.version.split()[0]); sys.exit(sys.version_info < (3, 11))' 2>/dev/null) \
+	|| { echo "Python 3.11 or newer is needed; $(PYTHON) is $${found:-not there}. Name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Making an environment in $(VENV)/ …"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

@@ -1,0 +1,339 @@
+"""The documentation is held to the code: what is there is documented, and what is documented is there."""
+
+import ast
+import importlib
+import inspect
+import re
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+import schedules.api
+import schedules.signals
+from schedules.conf import DEFAULTS
+from schedules.data import FailReason, SkipReason
+from schedules.host import Host
+from schedules.message_types import message_names, resolvers
+from schedules.models import ScheduledMessage
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+APP = ROOT / "schedules"
+PAGES = sorted(path for path in [*DOCS.rglob("*.rst"), *ROOT.glob("*.rst")] if "_build" not in path.parts)
+PAGE_IDS = [str(path.relative_to(ROOT)) for path in PAGES]
+
+FIRST_CELL = re.compile(r"^ *\* - ``([^`\n]+)``$", re.MULTILINE)
+
+
+@cache
+def page(name):
+    return (DOCS / f"{name}.rst").read_text(encoding="utf-8")
+
+
+def part(name, heading):
+    """What stands on a page under a heading, up to the next one of its kind."""
+    _, found, rest = page(name).partition(f"\n{heading}\n{'-' * len(heading)}\n")
+    assert found, f"{name} has no heading {heading!r}"
+    return re.split(r"\n[^\n]+\n-{3,}\n", rest)[0]
+
+
+def first_cells(text):
+    """The literals that begin the rows of a table."""
+    return FIRST_CELL.findall(text)
+
+
+def code_blocks(text, language):
+    """The dedented blocks of code in a language."""
+    blocks = re.findall(rf"^( *)\.\. code-block:: {language}\n\n((?:\1 +[^\n]*\n|\n)+)", text, re.MULTILINE)
+    return [dedent(block) for _, block in blocks]
+
+
+def app_sources():
+    """The text of the app's modules, the embedded LMS and migrations left out."""
+    return {
+        path: path.read_text(encoding="utf-8")
+        for path in APP.rglob("*.py")
+        if not {"contrib", "migrations"} & set(path.relative_to(APP).parts)
+    }
+
+
+# Settings -----------------------------------------------------------------------------------------
+
+
+def test_each_key_of_schedules_is_documented_with_its_default():
+    documented = re.findall(
+        r"^\.\. confval:: (\w+)\n +:type: .+\n +:default: ``(.*)``$", page("reference/settings"), re.M
+    )
+    assert {key: ast.literal_eval(default) for key, default in documented} == dict(DEFAULTS)
+    assert len(documented) == page("reference/settings").count(".. confval::")
+
+
+def settings_read():
+    """Names of Django settings that the app reads, as far as its code names them."""
+    ways = (
+        r'getattr\(settings, "([A-Z_]+)"',
+        r'hasattr\(settings, "([A-Z_]+)"',
+        r"\bsettings\.([A-Z][A-Z_]+)",
+        r'\b(?:site|values|site_values)\.get\("([A-Z_]+)"',
+        r'conf\.lms\(\s*"([A-Z_]+)"',
+    )
+    return {name for text in app_sources().values() for way in ways for name in re.findall(way, text)}
+
+
+def test_each_setting_that_is_read_is_documented():
+    documented = set(re.findall(r"``([A-Z][A-Z_]+)``", page("reference/settings"))) | {"SCHEDULES"}
+    assert settings_read() - documented == set()
+
+
+def test_each_lms_setting_that_is_documented_is_read():
+    assert set(first_cells(part("reference/settings", "The LMS's settings"))) - settings_read() == set()
+
+
+def test_settings_that_a_site_replaces_are_marked():
+    rows = re.findall(r"\* - ``([A-Z_]+)``\n +- *(site)?\n", part("reference/settings", "The LMS's settings"))
+    replaced = {
+        name
+        for text in app_sources().values()
+        for name in re.findall(r'\b(?:site|site_values)\.get\("([A-Z_]+)"', text)
+    }
+    assert {name for name, mark in rows if mark} == replaced
+
+
+# Commands -----------------------------------------------------------------------------------------
+
+
+def send_commands():
+    return sorted(path.stem for path in (APP / "management/commands").glob("send_*.py"))
+
+
+def test_the_commands_are_those_that_are_documented():
+    assert sorted(first_cells(page("reference/commands"))) == send_commands()
+    assert sorted(re.findall(r"^(send_\w+)\n-+$", page("reference/commands"), re.M)) == send_commands()
+    assert sorted(re.findall(r"^\.\. program:: (\w+)$", page("reference/commands"), re.M)) == send_commands()
+
+
+@pytest.mark.parametrize("name", send_commands())
+def test_the_options_of_a_command_are_those_that_are_documented(name):
+    command = load_command_class("schedules", name)
+    parser = command.create_parser("manage.py", name)
+    base = {
+        "help",
+        "version",
+        "verbosity",
+        "settings",
+        "pythonpath",
+        "traceback",
+        "no_color",
+        "force_color",
+        "skip_checks",
+    }
+    options = {
+        action.option_strings[-1] if action.option_strings else action.dest
+        for action in parser._actions
+        if action.dest not in base
+    }
+    documented = page("reference/commands").partition(f".. program:: {name}\n")[2].partition(".. program::")[0]
+    assert set(re.findall(r"^\.\. option:: ([\w-]+)", documented, re.M)) == options
+
+
+@pytest.mark.parametrize("path", PAGES, ids=PAGE_IDS)
+def test_commands_and_targets_that_pages_name_exist(path):
+    text = path.read_text(encoding="utf-8")
+    if path.name == "add-a-message-type.rst":
+        text = text.replace("send_welcome", "send_recurring_nudge")
+    commands = {*get_commands(), *send_commands()}
+    assert set(re.findall(r"manage\.py (?!COMMAND)([a-z_]+)", text)) <= commands
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert set(re.findall(r"(?:``|^ +)make ([a-z-]+)", text, re.M)) <= targets
+
+
+# Messages -----------------------------------------------------------------------------------------
+
+
+def test_the_message_names_are_those_that_are_documented():
+    templates = APP / "templates/schedules/edx_ace"
+    names = [path.name for path in templates.iterdir() if (path / "email").is_dir()]
+    documented = first_cells(page("reference/messages").partition("\nTemplates\n")[0])
+    assert sorted(documented) == sorted(names)
+    assert set(message_names()) <= set(documented)
+
+
+def test_the_message_types_are_those_that_are_documented():
+    table = page("reference/messages").partition("\nTemplates\n")[0]
+    assert set(re.findall(r"\* - ``\w+``\n +- ``(\w+)``", table)) == set(resolvers())
+
+
+def test_the_template_files_are_those_that_are_documented():
+    from schedules.checks import TEMPLATE_FILES
+
+    assert set(first_cells(part("reference/messages", "Templates"))) == set(TEMPLATE_FILES)
+
+
+def context_names(module, function):
+    """The keys of the mappings that a function of a message type's module writes out."""
+    tree = ast.parse((APP / f"message_types/{module}.py").read_text(encoding="utf-8"))
+    (found,) = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function)
+    keys = (key for node in ast.walk(found) if isinstance(node, ast.Dict) for key in node.keys)
+    return {key.value for key in keys if isinstance(key, ast.Constant)}
+
+
+@pytest.mark.parametrize("key", sorted(resolvers()))
+def test_the_context_of_a_message_type_is_the_one_that_is_documented(key):
+    documented = set(first_cells(part("reference/messages", f"Context of the {key.replace('_', ' ')}")))
+    assert documented | {"course_ids"} == context_names(key, "context")
+
+
+def test_the_context_of_every_message_is_the_one_that_is_documented():
+    shared = context_names("base", "base_context") | context_names("base", "upsell_context")
+    assert set(first_cells(part("reference/messages", "Context of every message"))) - {"course_ids"} == shared
+
+
+# The ledger ---------------------------------------------------------------------------------------
+
+
+def test_the_states_and_reasons_are_those_that_are_documented():
+    assert first_cells(part("reference/ledger", "States")) == ScheduledMessage.Status.values
+    assert first_cells(part("reference/ledger", "Reasons for skipped")) == [reason.value for reason in SkipReason]
+    assert first_cells(part("reference/ledger", "Reasons for failed")) == [reason.value for reason in FailReason]
+    assert first_cells(part("reference/ledger", "Reasons for stopped")) == [schedules.api.ENQUEUE_DISABLED]
+
+
+def test_reasons_that_are_explained_exist():
+    known = {reason.value for reason in (*SkipReason, *FailReason)}
+    assert set(re.findall(r"``([a-z]+(?:-[a-z]+)+)``", page("howto/send-what-was-missing"))) <= known
+
+
+def test_the_models_are_those_that_are_documented():
+    assert set(first_cells(page("reference/models"))) == set(schedules.models.__all__)
+
+
+# Host, signals, checks ----------------------------------------------------------------------------
+
+
+def test_the_questions_to_a_host_are_those_that_are_documented():
+    documented = dict(re.findall(r"\.\. py:method:: (\w+)\((.*)\)", page("reference/host")))
+    questions = {name: method for name, method in vars(Host).items() if not name.startswith("_")}
+    assert documented == {
+        name: ", ".join(list(inspect.signature(method).parameters)[1:]) for name, method in questions.items()
+    }
+
+
+def test_the_values_of_a_host_are_documented_with_their_fields():
+    rows = re.findall(r"\* - ``(\w+)``\n((?: {5}.*\n)+)", part("reference/host", "Values"))
+    documented = {name: re.findall(r"``(\w+)``", cells) for name, cells in rows}
+    values = {name: getattr(schedules.host, name) for name in schedules.host.__all__}
+    assert documented == {
+        name: list(value.__dataclass_fields__)
+        for name, value in values.items()
+        if hasattr(value, "__dataclass_fields__")
+    }
+
+
+def test_the_signals_are_those_that_are_documented():
+    documented = first_cells(part("reference/host", "Signals and functions"))
+    assert set(documented) == set(schedules.signals.__all__) - {"CourseFact"}
+    assert set(documented) <= set(schedules.api.__all__)
+
+
+def test_the_checks_are_those_that_are_documented():
+    ids = set(re.findall(r'id="(schedules\.\w+)"', (APP / "checks.py").read_text(encoding="utf-8")))
+    assert set(first_cells(page("reference/checks"))) == ids
+
+
+@pytest.mark.parametrize("path", PAGES, ids=PAGE_IDS)
+def test_checks_that_pages_name_exist(path):
+    named = re.findall(r"``(schedules\.[EW]\d+)``", path.read_text(encoding="utf-8"))
+    assert set(named) <= set(first_cells(page("reference/checks")))
+
+
+# Code ---------------------------------------------------------------------------------------------
+
+PYTHON = [
+    pytest.param(block, id=f"{name}-{number}")
+    for path, name in zip(PAGES, PAGE_IDS, strict=True)
+    for number, block in enumerate(code_blocks(path.read_text(encoding="utf-8"), "python"), start=1)
+]
+
+
+def test_there_are_samples_of_code():
+    assert len(PYTHON) > 10
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_python_in_the_docs_compiles_and_imports_what_is_there(block):
+    tree = ast.parse(block)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "schedules":
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+
+
+def test_the_sample_host_answers_every_question_that_it_must():
+    (sample,) = (block for block in code_blocks(page("howto/plug-in"), "python") if "class CampusHost(" in block)
+    tree = ast.parse(sample)
+    methods = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert methods >= Host.__abstractmethods__
+    assert methods <= set(vars(Host))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "host":
+            fields = getattr(schedules.host, call.func.attr).__dataclass_fields__
+            assert {keyword.arg for keyword in call.keywords} <= set(fields)
+
+
+def test_the_sample_message_type_can_be_made():
+    (sample,) = (
+        block for block in code_blocks(page("howto/add-a-message-type"), "python") if "WelcomeResolver" in block
+    )
+    names = {node.name for node in ast.walk(ast.parse(sample)) if isinstance(node, ast.FunctionDef)}
+    resolver = next(iter(resolvers().values()))
+    assert names >= resolver.__mro__[1].__abstractmethods__
+
+
+# Pages --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["tutorial", "howto", "reference", "explanation"])
+def test_each_page_is_listed_under_its_kind(kind):
+    files = {f"{kind}/{path.stem}" for path in (DOCS / kind).glob("*.rst")}
+    assert set(re.findall(rf"^   ({kind}/[\w-]+)$", page("index"), re.M)) == files
+
+
+def test_each_decision_is_listed_and_complete():
+    files = sorted(path.stem for path in (DOCS / "decisions").glob("0*.rst"))
+    assert re.findall(r"^   (\d{4}-[\w-]+)$", page("decisions/index"), re.M) == files
+    for number, name in enumerate(files, start=1):
+        text = page(f"decisions/{name}")
+        assert name.startswith(f"{number:04d}-")
+        assert text.startswith(f"{number}. ")
+        assert re.findall(r"^([A-Z]\w+)\n-+$", text, re.M) == ["Context", "Decision", "Consequences", "Rejected"]
+
+
+def test_the_readme_begins_with_the_two_commands():
+    text = (ROOT / "README.rst").read_text(encoding="utf-8")
+    commands = re.findall(r"^   (make \w+)", text, re.M)
+    assert commands == ["make demo", "make test"]
+    assert text.index("make test") < 200
+
+
+def test_what_the_readme_says_to_open_is_there():
+    table = (
+        (ROOT / "README.rst").read_text(encoding="utf-8").partition("To change X, open Y")[2].partition("Work on it")[0]
+    )
+    named = [path for path in re.findall(r"``([\w./]+)``", table) if "/" in path or path.endswith(".toml")]
+    assert len(named) > 15
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=PAGE_IDS)
+def test_pages_have_neither_long_lines_nor_british_spelling(path):
+    text = path.read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if len(line) > 120] == []
+    british = re.findall(
+        r"\b(?:enrol|enrolments?|behaviours?|organisations?|colou?rs?|neighbours?|programmes?)\b", text
+    )
+    assert [word for word in british if word not in {"color", "colors"}] == []
