@@ -15,9 +15,10 @@ APP := $(VENV)/.installed
 TEST := $(VENV)/.installed-test
 LINT := $(VENV)/.installed-lint
 DOCS := $(VENV)/.installed-docs
+SERVICES := $(VENV)/.installed-services
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs serve clean
+.PHONY: help demo test test-services soak lint docs serve clean
 .NOTPARALLEL: # two pips in one environment get in each other's way
 .DELETE_ON_ERROR:
 
@@ -25,6 +26,8 @@ help: ## say what there is
 	@echo "make demo    fill a school and write a day's e-mails to ace_messages/"
 	@echo "make serve   run the demo on http://$(HOST):$(PORT)/ (HOST=..., PORT=...)"
 	@echo "make test    run the tests"
+	@echo "make test-services  test on PostgreSQL, MariaDB, Redis and RabbitMQ, with workers that are killed"
+	@echo "make soak    the same for hours: 100,000 messages, 1,000 kills"
 	@echo "make lint    check style, types, layers, migrations and settings"
 	@echo "make docs    build the documentation into docs/_build/html/"
 	@echo "make clean   remove what these made, the demo's database and e-mails included"
@@ -40,6 +43,15 @@ serve: $(APP)
 
 test: $(TEST)
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
+
+# Needs the four services at 127.0.0.1 (.ci/services starts them). SERVICES_SEED=... repeats a run.
+test-services: $(SERVICES)
+	TEST_SERVICES=1 $(BIN)/python -m pytest -v tests/services
+
+# For each of the four pairs of database and broker.
+soak: $(SERVICES)
+	TEST_SERVICES=1 SERVICES_MESSAGES=25000 SERVICES_KILLS=250 SERVICES_SECONDS=14400 \
+	$(BIN)/python -m pytest -v -s tests/services -k "nothing_is_lost"
 
 lint: $(LINT)
 	$(BIN)/ruff check
@@ -63,7 +75,7 @@ $(APP): $(METADATA) | $(BIN)/python
 	@$(PIP) --editable .
 	@touch $@
 
-$(TEST) $(LINT) $(DOCS): $(VENV)/.installed-%: $(METADATA) | $(BIN)/python
+$(TEST) $(LINT) $(DOCS) $(SERVICES): $(VENV)/.installed-%: $(METADATA) | $(BIN)/python
 	@echo "Installing, with what \"$*\" needs …"
 	@$(PIP) --editable ".[$*]"
 	@touch $@

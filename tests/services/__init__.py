@@ -1,0 +1,1 @@
+"""Real databases, brokers, worker processes and a real mail server, all disturbed on purpose: `make test-services`."""

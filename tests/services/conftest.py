@@ -1,0 +1,63 @@
+"""Which services are there; what is missing is a failure under `make test-services` and a skip otherwise."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+
+import pytest
+
+from tests.services.scenario import COLUMNS, Result
+
+IS_ASKED_FOR = os.environ.get("TEST_SERVICES") == "1"
+RESULTS = pytest.StashKey[list[Result]]()
+
+
+@pytest.fixture(scope="session")
+def results(request) -> list[Result]:
+    """What the scenarios measured, for the table at the end."""
+    return request.config.stash.setdefault(RESULTS, [])
+
+
+@pytest.fixture
+def services():
+    """A function that takes kinds of services, and ends the test unless all are there."""
+
+    def need(*kinds) -> None:
+        missing = ", ".join(text for kind in kinds if (text := _what_is_missing(kind)))
+        if IS_ASKED_FOR:
+            assert not missing, f"missing: {missing}"
+        else:
+            pytest.skip(f"missing: {missing}" if missing else "run by make test-services")
+
+    return need
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    found = config.stash.get(RESULTS, [])
+    if found:
+        rows = [COLUMNS, *(result.row() for result in found)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        terminalreporter.section("what the mail server received")
+        for row in rows:
+            terminalreporter.write_line("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def _what_is_missing(kind: type) -> str:
+    drivers = [name for name in kind.drivers if importlib.util.find_spec(name) is None]
+    if drivers:
+        return f"{kind.name} (Python package {drivers[0]})"
+    program = getattr(kind, "program", None)
+    if program and shutil.which(program) is None:
+        return f"{kind.name} ({program})"
+    if kind.port and not _is_listening(kind.port):
+        return f"{kind.name} (127.0.0.1:{kind.port})"
+    return ""
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

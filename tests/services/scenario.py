@@ -1,0 +1,215 @@
+"""One run of thousands of messages on one database and one broker, disturbed all the time, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tests.services.brokers import Broker
+from tests.services.databases import Database
+from tests.services.mail import REFUSED_DOMAIN, Accepted, MailServer
+from tests.services.plan import Chaos, Step
+from tests.services.processes import ROOT, Process, Workers
+from tests.world import TODAY
+
+#: A step that waits for progress is done anyway when there was none for so long.
+_PATIENCE_SECONDS = 8
+_BREATH_SECONDS = 0.2
+_OPEN = "SELECT (SELECT COUNT(*) FROM schedules_scheduledmessage WHERE status IN ('claimed', 'delivering')), "
+_OPEN += "(SELECT COUNT(*) FROM schedules_sendrun WHERE finished_at IS NULL), "
+_OPEN += "(SELECT COUNT(*) FROM schedules_scheduledmessage)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much is asked of a scenario; `seconds` is the most that it may take."""
+
+    messages: int
+    kills: int
+    seconds: float
+    refused: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What the mail server received, what the ledger says, and what was done to them."""
+
+    database: str
+    broker: str
+    seed: int
+    accepted: list[Accepted]
+    answers: Counter[str]
+    ledger: Mapping[str, Any]
+    carried: list[str]
+    kills: int
+    killed: int
+    seconds: float
+
+    @cached_property
+    def expected(self) -> set[str]:
+        return {address for address in self.ledger["due"] if not address.endswith(f"@{REFUSED_DOMAIN}")}
+
+    @cached_property
+    def copies(self) -> Counter[str]:
+        """How often each message was accepted, by its Message-ID."""
+        return Counter(one.message_id for one in self.accepted)
+
+    @property
+    def duplicates(self) -> int:
+        return len(self.accepted) - len(self.copies)
+
+    @property
+    def lost(self) -> set[str]:
+        return self.expected - {one.recipient for one in self.accepted}
+
+    @property
+    def retries(self) -> int:
+        return sum(max(0, row["attempts"] - 1) for row in self.ledger["rows"])
+
+    def row(self) -> tuple[str, ...]:
+        numbers = (len(self.copies), self.kills, self.killed, self.duplicates, len(self.lost), self.retries)
+        return self.database, self.broker, *map(str, numbers), f"{self.seconds:.0f}", str(self.seed)
+
+
+COLUMNS = ("database", "broker", "messages", "kills", "killed", "duplicates", "lost", "retries", "seconds", "seed")
+
+
+class Scenario:
+    """Sets a school up, starts workers and the command, does the plan, and waits until everything is settled."""
+
+    def __init__(self, database: Database, broker: Broker, size: Size, seed: int, folder: Path) -> None:
+        self.database, self.broker, self.size, self.seed, self.folder = database, broker, size, seed, folder
+        self.mail = MailServer(seed)
+        self.environment = {
+            "DJANGO_SETTINGS_MODULE": "tests.services.settings",
+            "DATABASE_URL": database.url,
+            "CELERY_BROKER_URL": broker.url,
+            "SERVICES_SMTP_PORT": str(self.mail.port),
+            "PYTHONWARNINGS": "ignore",
+        }
+        self._began = time.monotonic()
+
+    def run(self) -> Result:
+        with self._services():
+            self._inside("manage.py", "migrate", "--verbosity", "0")
+            self._inside("-m", "tests.services.inside", "fill", str(self.size.messages), str(self.size.refused))
+            self._began = time.monotonic()
+            self.note(f"seed {self.seed}: {self.size.messages} learners on {self._place}")
+            with self._processes() as workers:
+                chaos = Chaos(
+                    database=self.database,
+                    broker=self.broker,
+                    mail=self.mail,
+                    workers=workers,
+                    chance=random.Random(self.seed),  # noqa: S311 - to be repeated, nothing secret
+                )
+                with chaos.ending():
+                    self._disturb(chaos.plan(self.size.kills))
+                self._wait_until_settled(workers)
+                seconds = time.monotonic() - self._began
+            return Result(
+                database=self.database.name,
+                broker=self.broker.name,
+                seed=self.seed,
+                accepted=self.mail.accepted,
+                answers=self.mail.answers,
+                ledger=json.loads(self._inside("-m", "tests.services.inside", "report")),
+                carried=chaos.carried,
+                kills=workers.kills,
+                killed=workers.killed,
+                seconds=seconds,
+            )
+
+    @property
+    def _place(self) -> str:
+        return f"{self.database.name} and {self.broker.name}"
+
+    def note(self, text: str) -> None:
+        """One line of the chronicle; pytest shows it when a test fails."""
+        print(f"{time.monotonic() - self._began:7.1f} s  {self.mail.count():6d} sent  {text}", flush=True)  # noqa: T201
+
+    @contextmanager
+    def _services(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for service in (self.database, self.broker):
+                stack.callback(service.drop)
+                service.create()
+            stack.callback(self.mail.stop)
+            self.mail.start()
+            yield
+
+    @contextmanager
+    def _processes(self) -> Iterator[Workers]:
+        """Workers, the command started twice at once, and what beat would do."""
+        with ExitStack() as stack:
+            workers = Workers(2, self.environment, self.folder, self.seed)
+            stack.callback(workers.stop)
+            self._commands = [self._command(f"command{number}") for number in (1, 2)]
+            stack.callback(self._stop_commands)
+            yield workers
+
+    def _command(self, name: str) -> Process:
+        arguments = ["manage.py", "send_recurring_nudge", "example.com", "--date", TODAY.isoformat()]
+        return Process(name, arguments, self.environment, self.folder)
+
+    def _stop_commands(self) -> None:
+        for command in self._commands:
+            command.kill()
+
+    def _inside(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def _disturb(self, steps: list[Step]) -> None:
+        last, moved_at = 0, time.monotonic()
+        for step in steps:
+            while True:
+                self._recover()
+                count = self.mail.count()
+                if count > last:
+                    last, moved_at = count, time.monotonic()
+                if count >= step.at * self.size.messages or time.monotonic() > moved_at + _PATIENCE_SECONDS:
+                    break
+                time.sleep(0.05)
+            self.note(step.act())
+            moved_at = time.monotonic()
+            time.sleep(_BREATH_SECONDS)
+
+    _recovered_at = 0.0
+
+    def _recover(self) -> None:
+        if time.monotonic() > self._recovered_at + 8 and not any(one.is_running for one in self._commands):
+            self._recovered_at = time.monotonic()
+            self._commands = [self._command("again")]
+
+    def _wait_until_settled(self, workers: Workers) -> None:
+        self.note("the plan is done")
+        while True:
+            self._recover()
+            ((pending, unfinished, rows),) = self.database.rows(_OPEN)
+            if rows >= self.size.messages and not pending:
+                self.note("everything is settled")
+                return
+            if time.monotonic() > self._began + self.size.seconds:
+                said = "\n".join([workers.said(), *(one.said() for one in self._commands)])
+                raise AssertionError(f"Not settled: {pending} pending, {unfinished} runs, {rows} rows\n{said}")
+            time.sleep(1)
