@@ -72,7 +72,7 @@ clean:
 
 $(APP): $(METADATA) | $(BIN)/python
 	@echo "Installing …"
-	@$(PIP) --editable .
+	@$(PIP) --editable ".[demo]"
 	@touch $@
 
 $(TEST) $(LINT) $(DOCS) $(SERVICES): $(VENV)/.installed-%: $(METADATA) | $(BIN)/python
