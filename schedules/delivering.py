@@ -6,6 +6,7 @@ import io
 import logging
 import random
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.sites.models import Site
+from django.db import InterfaceError, OperationalError, connection
 from django.dispatch import receiver
 from django.template import TemplateSyntaxError
 from django.utils import timezone, translation
@@ -45,6 +47,8 @@ USEFUL_LIFE_DAYS = 3
 
 MOST_RETRY_SECONDS = 3600
 
+SECONDS_BETWEEN_RECORDINGS = 1.0
+
 # edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
 _MOST_WAITING = timedelta(seconds=5)
 
@@ -54,18 +58,43 @@ _ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
 def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     """Send the messages of `ids`: uuids that were claimed or, in a test, learners' ids.
 
-    Each message is settled as soon as its channel has answered, so a crash leaves at most one in doubt.
+    Each message is settled as soon as its channel has answered, so a crash leaves at most one in doubt. A batch
+    that is slow, for its channel hangs, gives back what is left before its lease ends and another takes it.
     Raises `ConfigurationError`: the messages stay leased, to be taken over later.
     """
     resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
     held = {} if run.is_test else {row.pk: row for row in ledger.lease([UUID(one) for one in ids], now)}
+    end_of_work = time.monotonic() + conf.lease_seconds / 2
     totals = Totals()
+    left = set(held)
     for uuid, outcome in _outcomes(resolver, ids, held, now):
         final = _final(outcome, held.get(uuid), timezone.now())
         if not run.is_test:
-            ledger.record([uuid], final, timezone.now())
+            _record(uuid, final)
         totals.count(final)
+        left.discard(uuid)
+        if time.monotonic() > end_of_work:
+            break
+    if left:
+        ledger.give_back(left, timezone.now())
+        totals.pending += len(left)
     return totals
+
+
+def _record(uuid: UUID, outcome: Outcome) -> None:
+    """Settle a message, also when the database is away for a while: what was sent must not be sent again for that."""
+    end_of_patience = time.monotonic() + conf.lease_seconds / 4
+    while True:
+        try:
+            ledger.record([uuid], outcome, timezone.now())
+        except (InterfaceError, OperationalError) as error:
+            if connection.in_atomic_block or time.monotonic() > end_of_patience:
+                raise
+            log.warning("The database is away; message %s waits to be recorded: %s", uuid, type(error).__name__)
+            connection.close()
+            time.sleep(SECONDS_BETWEEN_RECORDINGS)
+        else:
+            return
 
 
 def _outcomes(

@@ -119,6 +119,13 @@ def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime) -> None:
     )
 
 
+def give_back(uuids: Iterable[UUID], now: datetime) -> None:
+    """Return messages of a lease that were not tried; they are taken over at once."""
+    ScheduledMessage.objects.filter(pk__in=list(uuids), status=Status.DELIVERING).update(
+        status=Status.CLAIMED, leased_until=now, attempts=F("attempts") - 1
+    )
+
+
 def take_over(now: datetime, most: int) -> list[ScheduledMessage]:
     """Messages that nobody answers for any more, with their runs, `most` at a time.
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from schedules import api, delivering, ledger, tasks
@@ -246,6 +247,52 @@ def test_two_who_take_over_at_once_get_different_messages(channel):
     now = timezone.now()
     first, second = ledger.take_over(now, 3), ledger.take_over(now, 3)
     assert (len(first), len(second), len(ledger.take_over(now, 3))) == (3, 1, 0)
+
+
+def test_a_batch_that_is_slow_gives_back_what_is_left(channel, monkeypatch):
+    open_site()
+    garden = make_course()
+    for number in range(1, 4):
+        enroll(make_learner(f"learner{number}", pk=24 * number), garden)
+    hours = iter(range(1000))
+    monkeypatch.setattr(delivering.time, "monotonic", lambda: next(hours) * 3600)
+    assert "pending" in send()
+    assert len(channel) == 1
+    waiting_ones = ScheduledMessage.objects.filter(status=Status.CLAIMED)
+    assert set(waiting_ones.values_list("attempts", flat=True)) == {0}
+    assert waiting_ones.count() == 2
+    let_time_pass(seconds=1)
+    monkeypatch.undo()
+    api.recover()
+    assert set(ScheduledMessage.objects.values_list("status", flat=True)) == {Status.SENT}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_sent_is_recorded_though_the_database_is_away_for_a_while(channel, monkeypatch):
+    open_site()
+    enroll(make_learner(), make_course())
+    record, refusals = ledger.record, [OperationalError("gone"), InterfaceError("closed")]
+
+    def be_away(*args):
+        if refusals:
+            raise refusals.pop()
+        record(*args)
+
+    monkeypatch.setattr(ledger, "record", be_away)
+    monkeypatch.setattr(delivering, "connection", FakeConnection())
+    monkeypatch.setattr(delivering, "SECONDS_BETWEEN_RECORDINGS", 0)
+    send()
+    assert one().status == Status.SENT
+    assert len(channel) == 1
+
+
+class FakeConnection:
+    """A connection that may be closed: that of a database in memory would forget everything."""
+
+    in_atomic_block = False
+
+    def close(self):
+        pass
 
 
 class Terminal(StringIO):
