@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 
 import pytest
@@ -33,6 +34,11 @@ def services():
             pytest.skip(f"missing: {missing}" if missing else "run by make test-services")
 
     return need
+
+
+def pytest_configure(config) -> None:
+    if IS_ASKED_FOR:  # whoever stops us by SIGTERM leaves no process and no database behind either
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:

@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -122,6 +122,13 @@ class Workers:
         self.leaving.append(self._workers[number])
         self._workers[number] = self._start()
         return "SIGTERM to a worker, which may finish its tasks"
+
+    def revive(self) -> Iterator[str]:
+        """What systemd would do: start again a worker that ended of itself. Yields what it did."""
+        for number, worker in enumerate(self._workers):
+            if not worker.is_running:
+                self._workers[number] = self._start()
+                yield f"{worker.log.stem} had ended with {worker.popen.returncode}; another took its place"
 
     def stop(self) -> None:
         for worker in (*self._workers, *self.leaving):

@@ -38,6 +38,7 @@ class Size:
     messages: int
     kills: int
     seconds: float
+    lease_seconds: int = 20
     refused: int = 20
 
 
@@ -96,6 +97,7 @@ class Scenario:
             "DATABASE_URL": database.url,
             "CELERY_BROKER_URL": broker.url,
             "SERVICES_SMTP_PORT": str(self.mail.port),
+            "SERVICES_LEASE_SECONDS": str(size.lease_seconds),
             "PYTHONWARNINGS": "ignore",
         }
         self._began = time.monotonic()
@@ -115,7 +117,7 @@ class Scenario:
                     chance=random.Random(self.seed),  # noqa: S311 - to be repeated, nothing secret
                 )
                 with chaos.ending():
-                    self._disturb(chaos.plan(self.size.kills))
+                    self._disturb(chaos.plan(self.size.kills), workers)
                 self._wait_until_settled(workers)
                 seconds = time.monotonic() - self._began
             return Result(
@@ -151,21 +153,21 @@ class Scenario:
 
     @contextmanager
     def _processes(self) -> Iterator[Workers]:
-        """Workers, the command started twice at once, and what beat would do."""
+        """Workers, two of beat, and the same command started twice at once."""
         with ExitStack() as stack:
             workers = Workers(2, self.environment, self.folder, self.seed)
             stack.callback(workers.stop)
-            self._commands = [self._command(f"command{number}") for number in (1, 2)]
-            stack.callback(self._stop_commands)
+            for number in (1, 2):
+                beat = ["-m", "celery", "-A", "demo", "beat", "-s", str(self.folder / f"beat{number}"), "-l", "WARNING"]
+                stack.callback(self._start(f"beat{number}", *beat, "--pidfile=").kill)
+            command = ["manage.py", "send_recurring_nudge", "example.com", "--date", TODAY.isoformat()]
+            self._commands = [self._start("waiting", *command, "--wait"), self._start("command", *command)]
+            for one in self._commands:
+                stack.callback(one.kill)
             yield workers
 
-    def _command(self, name: str) -> Process:
-        arguments = ["manage.py", "send_recurring_nudge", "example.com", "--date", TODAY.isoformat()]
+    def _start(self, name: str, *arguments: str) -> Process:
         return Process(name, arguments, self.environment, self.folder)
-
-    def _stop_commands(self) -> None:
-        for command in self._commands:
-            command.kill()
 
     def _inside(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -179,11 +181,11 @@ class Scenario:
         assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stderr[-3000:]}"
         return done.stdout
 
-    def _disturb(self, steps: list[Step]) -> None:
+    def _disturb(self, steps: list[Step], workers: Workers) -> None:
         last, moved_at = 0, time.monotonic()
         for step in steps:
             while True:
-                self._recover()
+                self._revive(workers)
                 count = self.mail.count()
                 if count > last:
                     last, moved_at = count, time.monotonic()
@@ -194,19 +196,16 @@ class Scenario:
             moved_at = time.monotonic()
             time.sleep(_BREATH_SECONDS)
 
-    _recovered_at = 0.0
-
-    def _recover(self) -> None:
-        if time.monotonic() > self._recovered_at + 8 and not any(one.is_running for one in self._commands):
-            self._recovered_at = time.monotonic()
-            self._commands = [self._command("again")]
+    def _revive(self, workers: Workers) -> None:
+        for text in workers.revive():
+            self.note(text)
 
     def _wait_until_settled(self, workers: Workers) -> None:
         self.note("the plan is done")
         while True:
-            self._recover()
+            self._revive(workers)
             ((pending, unfinished, rows),) = self.database.rows(_OPEN)
-            if rows >= self.size.messages and not pending:
+            if rows >= self.size.messages and not pending and not unfinished:
                 self.note("everything is settled")
                 return
             if time.monotonic() > self._began + self.size.seconds:

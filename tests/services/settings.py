@@ -1,39 +1,22 @@
-"""The demo's settings on real services; the environment says on which (`scenario.environment`)."""
+"""The demo's settings on real services; the environment says on which (`Scenario.environment`)."""
 
 import os
-from urllib.parse import urlsplit
 
 import django
 
-if urlsplit(os.environ["DATABASE_URL"]).scheme == "mysql":
+if os.environ["DATABASE_URL"].startswith("mysql:"):
     import pymysql
 
     pymysql.install_as_MySQLdb()
 
 from demo.settings import *  # noqa: F403
 
-_DATABASE = urlsplit(os.environ["DATABASE_URL"])
-DATABASES = {
-    "default": {
-        "ENGINE": f"django.db.backends.{_DATABASE.scheme}",
-        "NAME": _DATABASE.path.lstrip("/"),
-        "USER": _DATABASE.username,
-        "PASSWORD": _DATABASE.password or "",
-        "HOST": _DATABASE.hostname,
-        "PORT": _DATABASE.port,
-    }
-}
-
-CELERY_TASK_ALWAYS_EAGER = False
-CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"]
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 ACE_ROUTING_KEY = CELERY_TASK_DEFAULT_QUEUE = "schedules"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {"recover": {"task": "schedules.tasks.recover", "schedule": 3.0, "options": {"expires": 3.0}}}
 
-SMTP_TIMEOUT_SECONDS = 3
-_SMTP = {"host": "127.0.0.1", "port": int(os.environ["SERVICES_SMTP_PORT"]), "timeout": SMTP_TIMEOUT_SECONDS}
 _BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+_SMTP = {"host": "127.0.0.1", "port": int(os.environ["SERVICES_SMTP_PORT"]), "timeout": 3}
 if django.VERSION >= (6, 1):
     MAILERS = {"default": {"BACKEND": _BACKEND, "OPTIONS": _SMTP}}
 else:
@@ -43,4 +26,8 @@ else:
 ACE_ENABLED_CHANNELS = ["django_email"]
 ACE_CHANNEL_DEFAULT_EMAIL = ACE_CHANNEL_TRANSACTIONAL_EMAIL = "django_email"
 
-SCHEDULES = {"LEASE_SECONDS": 10, "DELIVERY_BATCH_SIZE": 25}
+SCHEDULES = {
+    "DELIVERY_BATCH_SIZE": 25,
+    "LEASE_SECONDS": int(os.environ["SERVICES_LEASE_SECONDS"]),
+    "RETRY_SECONDS": 1,
+}

@@ -15,6 +15,7 @@ SIZE = Size(
     messages=int(os.environ.get("SERVICES_MESSAGES", "2400")),
     kills=int(os.environ.get("SERVICES_KILLS", "20")),
     seconds=float(os.environ.get("SERVICES_SECONDS", "270")),
+    lease_seconds=int(os.environ.get("SERVICES_LEASE_SECONDS", "20")),
 )
 
 
