@@ -44,13 +44,13 @@ serve: $(APP)
 test: $(TEST)
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
 
-# Needs the four services at 127.0.0.1 (.ci/services starts them). SERVICES_SEED=... repeats a run.
+# Needs the services at 127.0.0.1 that .ci/services starts. SERVICES_SEED=... repeats a run's choices.
 test-services: $(SERVICES)
 	TEST_SERVICES=1 $(BIN)/python -m pytest -v tests/services
 
 # For each of the four pairs of database and broker.
 soak: $(SERVICES)
-	TEST_SERVICES=1 SERVICES_MESSAGES=25000 SERVICES_KILLS=250 SERVICES_SECONDS=14400 \
+	TEST_SERVICES=1 SERVICES_MESSAGES=25000 SERVICES_KILLS=250 SERVICES_LEASE_SECONDS=60 SERVICES_SECONDS=14400 \
 	$(BIN)/python -m pytest -v -s tests/services -k "nothing_is_lost"
 
 lint: $(LINT)

@@ -35,11 +35,16 @@ class Chaos:
     carried: list[str] = field(default_factory=list)
     _timers: list[threading.Timer] = field(default_factory=list)
 
-    def plan(self, kills: int) -> list[Step]:
-        """`kills` at random moments; everything else at about the same point each time."""
+    def everything(self, kills: int) -> list[Step]:
+        """`kills` at random moments, and all that is disturbed without killing anybody."""
         ways = (self.workers.kill_child, self._kill_before_the_record, self.workers.kill_family)
         drawn = [self.chance.choices(ways, (5, 3, 2))[0] for _ in range(kills)]
-        fixed = [
+        steps = [Step(at=self.chance.uniform(0.02, 0.92), act=act) for act in drawn]
+        return sorted([*steps, *self.all_but_kills()], key=lambda step: step.at)
+
+    def all_but_kills(self) -> list[Step]:
+        """Broker, database, mail server and SIGTERM, each at about the same point each time."""
+        steps = [
             (0.00, self._look_at_the_broker),
             (0.04, self._purge),
             (0.12, lambda: self._mood(Mood.BUSY, 4)),
@@ -47,15 +52,17 @@ class Chaos:
             (0.28, self._look_at_the_broker),
             (0.32, self.broker.restart),
             (0.42, lambda: self._refuse_connections(3)),
-            (0.50, lambda: self._refuse_database(4)),
+            (0.50, lambda: self._refuse_database(3)),
             (0.60, lambda: self._mood(Mood.HANGING, 5)),
             (0.70, lambda: self._mood(Mood.DROPPING, 3)),
             (0.76, self._look_at_the_broker),
             (0.80, self._purge),
         ]
-        steps = [Step(at=self.chance.uniform(0.02, 0.92), act=act) for act in drawn]
-        steps += [Step(at=max(0.0, at + self.chance.uniform(-0.02, 0.02)), act=act) for at, act in fixed]
-        return sorted(steps, key=lambda step: step.at)
+        return [Step(at=max(0.0, at + self.chance.uniform(-0.02, 0.02)), act=act) for at, act in steps]
+
+    def worst_moments(self, kills: int) -> list[Step]:
+        """Each kill falls between a message and the server's yes."""
+        return [Step(at=0.8 * number / kills, act=self._kill_before_the_record) for number in range(kills)]
 
     @contextmanager
     def ending(self) -> Iterator[None]:

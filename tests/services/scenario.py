@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +36,6 @@ class Size:
     """How much is asked of a scenario; `seconds` is the most that it may take."""
 
     messages: int
-    kills: int
     seconds: float
     lease_seconds: int = 20
     refused: int = 20
@@ -87,7 +86,7 @@ COLUMNS = ("database", "broker", "messages", "kills", "killed", "duplicates", "l
 
 
 class Scenario:
-    """Sets a school up, starts workers and the command, does the plan, and waits until everything is settled."""
+    """Sets a school up, starts workers and the command, does what is planned, and waits until everything is settled."""
 
     def __init__(self, database: Database, broker: Broker, size: Size, seed: int, folder: Path) -> None:
         self.database, self.broker, self.size, self.seed, self.folder = database, broker, size, seed, folder
@@ -102,7 +101,7 @@ class Scenario:
         }
         self._began = time.monotonic()
 
-    def run(self) -> Result:
+    def run(self, plan: Callable[[Chaos], list[Step]]) -> Result:
         with self._services():
             self._inside("manage.py", "migrate", "--verbosity", "0")
             self._inside("-m", "tests.services.inside", "fill", str(self.size.messages), str(self.size.refused))
@@ -117,7 +116,7 @@ class Scenario:
                     chance=random.Random(self.seed),  # noqa: S311 - to be repeated, nothing secret
                 )
                 with chaos.ending():
-                    self._disturb(chaos.plan(self.size.kills), workers)
+                    self._disturb(plan(chaos), workers)
                 self._wait_until_settled(workers)
                 seconds = time.monotonic() - self._began
             return Result(
