@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -22,9 +21,20 @@ from edx_ace.channel import ChannelType
 from edx_ace.recipient import Recipient
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from schedules import ledger, toggles
+from schedules import ledger, pacing, toggles
+from schedules.channels.mail import mail_connection
 from schedules.conf import conf
-from schedules.data import FailReason, Outcome, OutcomeStatus, Run, SkipReason, Totals, failed, skipped
+from schedules.data import (
+    FailReason,
+    Outcome,
+    OutcomeStatus,
+    Run,
+    SkipReason,
+    Totals,
+    failed,
+    skipped,
+    without_addresses,
+)
 from schedules.exceptions import ConfigurationError, DeliveryError, SkipRecipient, where
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, base_context, message_language
@@ -42,8 +52,6 @@ _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
 # edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
 _MOST_WAITING = timedelta(seconds=5)
 
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
-
 
 def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     """Send the messages of `ids`: uuids that were claimed or, in a test, learners' ids.
@@ -53,11 +61,12 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     """
     resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
     totals = Totals()
-    for uuids, outcome in _outcomes(resolver, ids, now):
-        if not run.is_test:
-            ledger.record(uuids, outcome, timezone.now())
-        for _ in uuids:
-            totals.count(outcome)
+    with mail_connection():
+        for uuids, outcome in _outcomes(resolver, ids, now):
+            if not run.is_test:
+                ledger.record(uuids, outcome, timezone.now())
+            for _ in uuids:
+                totals.count(outcome)
     return totals
 
 
@@ -95,6 +104,7 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
     """One learner's failure is theirs alone."""
     try:
         message = compose(resolver, message_type, decision)
+        pacing.wait_for_turn(conf.default_channel, timezone.now())
         _hand_to_ace(message)
     except ConfigurationError:
         raise
@@ -124,8 +134,22 @@ def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Dec
     )
     file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
     message.options["output_file_path"] = str(conf.file_email_directory / file_name)
-    message.headers = {"Message-ID": f"<{entry.uuid}@{resolver.site.domain.partition(':')[0]}>"}
+    message.headers = _headers(resolver, entry)
     return message
+
+
+def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:
+    """For channels that pass headers on.
+
+    Sources: RFC 3834 for `Auto-Submitted`, so that nobody's vacation answers; for `Feedback-ID`
+    https://support.google.com/a/answer/6254652: at most four fields, the sender's own in the end, nothing per learner.
+    """
+    domain = resolver.site.domain.partition(":")[0]
+    return {
+        "Message-ID": f"<{entry.uuid}@{domain}>",
+        "Auto-Submitted": "auto-generated",
+        "Feedback-ID": f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}",
+    }
 
 
 def _hand_to_ace(message: ScheduleMessage) -> None:
@@ -136,6 +160,8 @@ def _hand_to_ace(message: ScheduleMessage) -> None:
         with _quiet_file_channel():
             ace.send(message)
         is_taken = str(message.uuid) in (_taken.get() or ())
+    except DeliveryError:  # from a channel of ours
+        raise
     except TemplateSyntaxError as error:
         raise DeliveryError(FailReason.TEMPLATE_ERROR, str(error)) from error
     except Exception as error:  # a channel may raise anything; trap 5 of edx-ace's: not only its own errors
@@ -153,7 +179,7 @@ def _explain(message: ScheduleMessage) -> None:
     if ChannelType.EMAIL.value not in str(reports.get("policy_allowed_channels", "")).split(","):
         raise SkipRecipient(SkipReason.POLICY)
     if "email_error" in reports:
-        raise DeliveryError(FailReason.CHANNEL_REFUSED, _without_addresses(str(reports["email_error"])))
+        raise DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(reports["email_error"])))
     if "template_error" in reports:
         raise DeliveryError(FailReason.TEMPLATE_MISSING, str(reports["template_error"]).splitlines()[-1])
     if "email_delivery_expired" in reports:
@@ -174,7 +200,3 @@ def _quiet_file_channel() -> Iterator[None]:
     is_loud = conf.default_channel == "file_email" and not show_messages.get()
     with redirect_stdout(io.StringIO()) if is_loud else nullcontext():
         yield
-
-
-def _without_addresses(text: str) -> str:
-    return _ADDRESS.sub("(address)", text)
