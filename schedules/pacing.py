@@ -35,8 +35,8 @@ def wait_for_turn(channel: str, now: datetime) -> None:
     gap = timedelta(seconds=1 / rate)
     try:
         slot = _take(channel, "free_at", gap, now, latest=now + MOST_WAITING)
-        if slot is None:
-            retry_at = _take(channel, "return_at", gap, now + MOST_WAITING)
+        if slot >= now + MOST_WAITING:
+            retry_at = _take(channel, "return_at", gap, slot)
             raise TurnLater(
                 FailReason.CHANNEL_REFUSED, "the rate limit is used up", is_temporary=True, retry_at=retry_at
             )
@@ -45,8 +45,8 @@ def wait_for_turn(channel: str, now: datetime) -> None:
     time.sleep(max(0.0, (slot - now).total_seconds()))
 
 
-def _take(channel: str, line: str, gap: timedelta, now: datetime, latest: datetime | None = None) -> datetime | None:
-    """The next slot of a line, not before `now`; null, and nothing is taken, if it is not before `latest`.
+def _take(channel: str, line: str, gap: timedelta, now: datetime, latest: datetime | None = None) -> datetime:
+    """The next slot of a line, not before `now`. It is taken, unless it comes at `latest` or after.
 
     The `UPDATE` comes first: it takes the row's lock (SQLite: the database's), where reading first would invite
     two to the same slot, or to a deadlock.
@@ -58,10 +58,9 @@ def _take(channel: str, line: str, gap: timedelta, now: datetime, latest: dateti
         with transaction.atomic(using=database):
             if rows.update(**{line: step}):
                 slot: datetime = rows.values_list(line, flat=True).get() - gap
-                if latest is None or slot < latest:
-                    return slot
-                rows.update(**{line: slot})
-                return None
+                if latest is not None and slot >= latest:
+                    rows.update(**{line: slot})
+                return slot
         # Outside of the transaction: on MariaDB an UPDATE that found nothing would be in the way of others' INSERT.
         new = ChannelPace(channel=channel, free_at=now - gap, return_at=now - gap)
         ChannelPace.objects.using(database).bulk_create([new], ignore_conflicts=True)

@@ -111,7 +111,7 @@ def test_being_sent_away_is_temporary(naps, rate):
     with pytest.raises(TurnLater) as caught:
         pacing.wait_for_turn(CHANNEL, NOW)
     assert caught.value.is_temporary
-    assert caught.value.retry_at == NOW + timedelta(seconds=5)
+    assert caught.value.retry_at == NOW + timedelta(seconds=10)
 
 
 @pytest.mark.django_db
