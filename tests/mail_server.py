@@ -18,10 +18,11 @@ HANG, DROP = "hang", "drop"
 
 
 class MailServer:
-    """Keeps what it receives. `answers` maps MAIL, RCPT or DATA to an answer, `HANG`, `DROP`, or a list of one each.
+    """Keeps what it receives. `answers` maps MAIL, RCPT or DATA to an answer, `HANG`, `DROP`, or a list of these.
 
-    A list's answers are given one per command, then all is well again. `DROP` closes the connection: at DATA once
-    the message has begun to arrive. `goodbye_after`: the connection is closed after so many messages.
+    A list's answers are given one per command, then all is well again. `DROP` closes the connection: at DATA when
+    the whole message has arrived, and at BODY (which knows of nothing else) in the middle of it.
+    `goodbye_after`: the connection is closed after so many messages.
     """
 
     def __init__(self) -> None:
@@ -82,6 +83,15 @@ def _connection_of(keeper: MailServer) -> Callable[..., SMTP]:
         def connection_lost(self, error):
             keeper.open_connections -= 1
             super().connection_lost(error)
+
+        async def smtp_DATA(self, arg):
+            if keeper.answers.get("BODY"):
+                keeper.answers["BODY"].pop()
+                await self.push("354 go on")
+                await self._reader.readline()
+                self.transport.abort()
+                return
+            await super().smtp_DATA(arg)
 
     return Connection
 

@@ -187,7 +187,7 @@ def test_the_servers_answer_decides_whether_to_try_again(server, command, answer
     assert server.received == []
 
 
-@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("command", ["MAIL", "RCPT", "BODY", "DATA"])
 def test_a_connection_that_drops_is_temporary(server, command):
     server.answers[command] = [DROP]
     with mail_connection():
