@@ -60,7 +60,7 @@ clean:
 
 $(APP): $(METADATA) | $(BIN)/python
 	@echo "Installing …"
-	@$(PIP) --editable .
+	@$(PIP) --editable ".[demo]"
 	@touch $@
 
 $(TEST) $(LINT) $(DOCS): $(VENV)/.installed-%: $(METADATA) | $(BIN)/python

@@ -1,8 +1,10 @@
 """Settings of the demo: SQLite, Celery in the calling process, e-mails written to files."""
 
 import logging
+import os
 from pathlib import Path
 
+import dj_database_url
 import django
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,16 +62,14 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": ROOT / "demo.sqlite3",
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
-    }
-}
+# DATABASE_URL names another database, such as postgres://user:password@host/name.
+DATABASES = {"default": dj_database_url.config(default=f"sqlite:///{ROOT / 'demo.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
 
-CELERY_TASK_ALWAYS_EAGER = True
-CELERY_BROKER_URL = "memory://localhost/"
+# CELERY_BROKER_URL names a broker, such as redis://host/0; without one, tasks run in the calling process.
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://localhost/")
+CELERY_TASK_ALWAYS_EAGER = "CELERY_BROKER_URL" not in os.environ
 
 # The LMS that the e-mails speak for.
 PLATFORM_NAME = "Meadow University"

@@ -15,10 +15,19 @@ from schedules import creating, delivering, ledger, tasks, toggles
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, Totals
 from schedules.message_types import resolver_for
-from schedules.models import HoldBack, Schedule, ScheduledMessage
+from schedules.models import HoldBack, Schedule, ScheduledMessage, SendRun
 from schedules.sites import find_site
 
-__all__ = ["RunReport", "course_changed", "enqueue_day", "find_site", "learner_enrolled", "learner_erased"]
+__all__ = [
+    "RunReport",
+    "course_changed",
+    "enqueue_day",
+    "find_site",
+    "is_finished",
+    "learner_enrolled",
+    "learner_erased",
+    "recover",
+]
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +36,17 @@ ENQUEUE_DISABLED = "enqueue-disabled"
 
 @dataclass(kw_only=True)
 class RunReport:
-    """What one run did. `stopped`: why nothing was queued. `totals`: null while workers are still at it."""
+    """What one run did. `stopped`: why nothing was queued. `totals`: null while workers are still at it.
+
+    `bins`: how many have reported to the ledger, as of `is_finished`.
+    """
 
     run: Run
     name: str
     stopped: str = ""
     totals: Totals | None = None
     failed_bins: Sequence[int] = ()
+    bins: int = 0
 
 
 def learner_enrolled(
@@ -85,6 +98,7 @@ def enqueue_day(
     Raises `ConfigurationError` before anything is queued when the app, the host or a site is set up wrongly.
     """
     conf.validate()
+    recover()
     resolver_class = resolver_for(message_type)
     offsets = resolver_class.day_offsets() if day_offsets is None else day_offsets
     reports = []
@@ -107,6 +121,22 @@ def enqueue_day(
     finally:
         delivering.show_messages.reset(token)
     return reports
+
+
+def recover() -> None:
+    """Hand out again what nobody answers for any more: due retries, dead workers' messages, what a broker lost."""
+    tasks.recover()
+
+
+def is_finished(reports: Sequence[RunReport]) -> bool:
+    """Whether every message of these runs is settled. The reports' `totals` are brought up to date."""
+    rows = SendRun.objects.in_bulk([report.run.uuid for report in reports])
+    for report in reports:
+        row = rows.get(report.run.uuid)
+        if row is not None and not report.stopped:
+            report.totals = ledger.totals_of(row)
+            report.bins = len(row.counts.get("bins", {}))
+    return all(row.finished_at is not None for row in rows.values())
 
 
 def _enqueue_run(report: RunReport, stopped: str, now: datetime) -> None:

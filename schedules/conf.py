@@ -29,6 +29,9 @@ DEFAULTS: Mapping[str, Any] = {
     "RESOLVE_BATCH_SIZE": 500,
     "DELIVERY_BATCH_SIZE": 100,
     "LEASE_SECONDS": 900,
+    "RETRY_SECONDS": 60,
+    "RETRY_ATTEMPTS": 12,
+    "USEFUL_LIFE_DAYS": {},
     "FILE_EMAIL_DIRECTORY": "ace_messages",
     "SMTP_MESSAGES_PER_CONNECTION": 100,
     "SMTP_TIMEOUT_SECONDS": 30,
@@ -91,6 +94,24 @@ class Conf:
     def lease_seconds(self) -> int:
         """Seconds after which a batch that its worker never finished may be taken over."""
         return self._count("LEASE_SECONDS")
+
+    @property
+    def retry_seconds(self) -> int:
+        """Seconds before a message that was refused for now is tried again; doubled each time, an hour at most."""
+        return self._count("RETRY_SECONDS")
+
+    @property
+    def retry_attempts(self) -> int:
+        """How often a message is tried before it is settled as failed."""
+        return self._count("RETRY_ATTEMPTS", most=100)
+
+    @property
+    def useful_life_days(self) -> Mapping[str, int]:
+        """Message type -> days from its run's start during which a message is worth sending; 3 where not named."""
+        days: Mapping[str, int] = self._own(
+            "USEFUL_LIFE_DAYS", Mapping, _are_days_by_name, "a dict of message types and whole numbers from 1"
+        )
+        return days
 
     @property
     def file_email_directory(self) -> Path:
@@ -186,6 +207,10 @@ def _are_rates(rates: Mapping[object, object]) -> bool:
         isinstance(channel, str) and type(rate) in (int, float) and 0.001 <= rate <= 10_000  # type: ignore[operator]
         for channel, rate in rates.items()
     )
+
+
+def _are_days_by_name(days: Mapping[object, object]) -> bool:
+    return all(isinstance(name, str) and type(number) is int and number >= 1 for name, number in days.items())
 
 
 def _derived_salt() -> str:

@@ -41,6 +41,7 @@ class SkipReason(StrEnum):
     NO_HIGHLIGHTS = "no-highlights"
     NOTHING_TO_UPGRADE = "nothing-to-upgrade"
     DELIVERY_DISABLED = "delivery-disabled"
+    EXPIRED = "expired"
     NO_LONGER_DUE = "no-longer-due"
     POLICY = "denied-by-policy"
 
@@ -57,11 +58,12 @@ class FailReason(StrEnum):
 
 
 class OutcomeStatus(StrEnum):
-    """How a message can be settled; the same words as `ScheduledMessage.Status`."""
+    """What can become of a message: settled, in the words of `ScheduledMessage.Status`, or to be tried again."""
 
     SENT = "sent"
     SKIPPED = "skipped"
     FAILED = "failed"
+    RETRY = "retry"
 
 
 class CourseFact(StrEnum):
@@ -190,9 +192,13 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What became of a message: `skipped` and `failed` have a reason, `sent` a channel and a language."""
+    """What became of a message: `sent` has a channel and a language, all others a reason.
+
+    `retry_at`: when a `retry` may be tried again, if whoever refused it said so.
+    """
 
     status: OutcomeStatus
+    retry_at: datetime | None = None
     reason: str = ""
     detail: str = ""
     channel: str = ""
@@ -211,11 +217,15 @@ def failed(reason: FailReason, detail: str = "") -> Outcome:
     return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(detail))
 
 
+def to_retry(reason: FailReason, detail: str = "", retry_at: datetime | None = None) -> Outcome:
+    return Outcome(status=OutcomeStatus.RETRY, reason=reason.value, detail=one_line(detail), retry_at=retry_at)
+
+
 @dataclass(kw_only=True)
 class Totals:
     """How many messages of a run were found, and what became of them.
 
-    `already`: sent by an earlier run, or in the hands of another. `pending`: claimed, nothing decided yet.
+    `already`: sent by an earlier run, or in the hands of another. `pending`: claimed, or to be tried again.
     `skipped` and `failed` count by reason.
     """
 
@@ -227,11 +237,16 @@ class Totals:
     failed: Counter[str] = field(default_factory=Counter)
 
     def count(self, outcome: Outcome) -> None:
-        """Add one message that was settled."""
-        if outcome.status == OutcomeStatus.SENT:
-            self.sent += 1
-        else:
-            (self.skipped if outcome.status == OutcomeStatus.SKIPPED else self.failed)[outcome.reason] += 1
+        """Add one message."""
+        match outcome.status:
+            case OutcomeStatus.SENT:
+                self.sent += 1
+            case OutcomeStatus.SKIPPED:
+                self.skipped[outcome.reason] += 1
+            case OutcomeStatus.FAILED:
+                self.failed[outcome.reason] += 1
+            case OutcomeStatus.RETRY:
+                self.pending += 1
 
     def add(self, other: Mapping[str, Any]) -> None:
         """Add what `as_dict()` of other totals says."""

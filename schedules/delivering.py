@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+import random
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib.sites.models import Site
+from django.db import InterfaceError, OperationalError, connection
 from django.dispatch import receiver
 from django.template import TemplateSyntaxError
 from django.utils import timezone, translation
@@ -33,11 +36,13 @@ from schedules.data import (
     Totals,
     failed,
     skipped,
+    to_retry,
     without_addresses,
 )
-from schedules.exceptions import ConfigurationError, DeliveryError, SkipRecipient, where
+from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, where
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, base_context, message_language
+from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
 from schedules.resolving import Decision, Resolver
 
@@ -49,6 +54,12 @@ show_messages: ContextVar[bool] = ContextVar("show_messages", default=False)
 #: The uuids (text) of the messages that a channel took, within one call of `ace.send()`.
 _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
 
+USEFUL_LIFE_DAYS = 3
+
+MOST_RETRY_SECONDS = 3600
+
+SECONDS_BETWEEN_RECORDINGS = 1.0
+
 # edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
 _MOST_WAITING = timedelta(seconds=5)
 
@@ -56,48 +67,95 @@ _MOST_WAITING = timedelta(seconds=5)
 def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     """Send the messages of `ids`: uuids that were claimed or, in a test, learners' ids.
 
-    Each message is settled as soon as its channel has answered, so a crash leaves at most one in doubt.
-    Raises `ConfigurationError` and a temporary `HostError`: the messages stay leased, to be taken over later.
+    Each message is settled as soon as its channel has answered, so a crash leaves at most one in doubt. A batch
+    that is slow, for its channel hangs, gives back what is left before its lease ends and another takes it.
+    Raises `ConfigurationError`: the messages stay leased, to be taken over later.
     """
     resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+    held = {} if run.is_test else {row.pk: row for row in ledger.lease([UUID(one) for one in ids], now)}
+    end_of_work = time.monotonic() + conf.lease_seconds / 2
     totals = Totals()
+    left = set(held)
     with mail_connection():
-        for uuids, outcome in _outcomes(resolver, ids, now):
+        for uuid, outcome in _outcomes(resolver, ids, held, now):
+            final = _final(outcome, held.get(uuid), timezone.now())
             if not run.is_test:
-                ledger.record(uuids, outcome, timezone.now())
-            for _ in uuids:
-                totals.count(outcome)
+                _record(uuid, final)
+            totals.count(final)
+            left.discard(uuid)
+            if time.monotonic() > end_of_work:
+                break
+    if left:
+        ledger.give_back(left, timezone.now())
+        totals.pending += len(left)
     return totals
 
 
-def _outcomes(resolver: Resolver, ids: Collection[Any], now: datetime) -> Iterator[tuple[list[UUID], Outcome]]:
-    """Yields messages with their outcome, each as soon as it is known."""
-    if resolver.run.is_test:
-        decisions = _decide(resolver, set(ids))
-        gone: set[UUID] = set()
-    else:
-        held = {row.pk: row.user_id for row in ledger.lease([UUID(one) for one in ids], now, conf.lease_seconds)}
-        decisions = [one for one in _decide(resolver, set(held.values())) if one.entry.uuid in held]
-        gone = held.keys() - {one.entry.uuid for one in decisions}
-    if not toggles.is_delivering(resolver.site, resolver.key):
-        yield [*gone, *(one.entry.uuid for one in decisions)], skipped(SkipReason.DELIVERY_DISABLED)
+def _record(uuid: UUID, outcome: Outcome) -> None:
+    """Settle a message, also when the database is away for a while: what was sent must not be sent again for that."""
+    end_of_patience = time.monotonic() + conf.lease_seconds / 4
+    while True:
+        try:
+            ledger.record([uuid], outcome, timezone.now())
+        except (InterfaceError, OperationalError) as error:
+            if connection.in_atomic_block or time.monotonic() > end_of_patience:
+                raise
+            log.warning("The database is away; message %s waits to be recorded: %s", uuid, type(error).__name__)
+            connection.close()
+            time.sleep(SECONDS_BETWEEN_RECORDINGS)
+        else:
+            return
+
+
+def _outcomes(
+    resolver: Resolver, ids: Collection[Any], held: Mapping[UUID, ScheduledMessage], now: datetime
+) -> Iterator[tuple[UUID, Outcome]]:
+    """Yields each message with its outcome, as soon as it is known."""
+    expired = {uuid for uuid, row in held.items() if _expires_at(row) < now}
+    yield from _each(expired, skipped(SkipReason.EXPIRED))
+    is_test = resolver.run.is_test
+    user_ids = set(ids) if is_test else {row.user_id for uuid, row in held.items() if uuid not in expired}
+    try:
+        decisions = resolver.decide(resolver.schedules_of(user_ids)) if user_ids else []
+    except HostError as error:  # a temporary one: those that are not stand with their learners
+        if is_test:
+            raise
+        yield from _each(held.keys() - expired, to_retry(FailReason.HOST_ERROR, str(error)))
         return
-    yield list(gone), skipped(SkipReason.NO_LONGER_DUE)
-    settled: defaultdict[Outcome, list[UUID]] = defaultdict(list)
-    for one in decisions:
-        if one.outcome is not None:
-            settled[one.outcome].append(one.entry.uuid)
-    for outcome, uuids in settled.items():
-        yield uuids, outcome
+    decisions = [one for one in decisions if is_test or one.entry.uuid in held.keys() - expired]
+    gone = held.keys() - expired - {one.entry.uuid for one in decisions}
+    if not toggles.is_delivering(resolver.site, resolver.key):
+        yield from _each([*gone, *(one.entry.uuid for one in decisions)], skipped(SkipReason.DELIVERY_DISABLED))
+        return
+    yield from _each(gone, skipped(SkipReason.NO_LONGER_DUE))
     message_type = resolver.message_type()
     with opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
         for one in decisions:
-            if one.outcome is None:
-                yield [one.entry.uuid], _send(resolver, message_type, one)
+            yield one.entry.uuid, one.outcome or _send(resolver, message_type, one)
 
 
-def _decide(resolver: Resolver, user_ids: Collection[int]) -> list[Decision]:
-    return resolver.decide(resolver.schedules_of(user_ids)) if user_ids else []
+def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[tuple[UUID, Outcome]]:
+    return ((uuid, outcome) for uuid in uuids)
+
+
+def _expires_at(row: ScheduledMessage) -> datetime:
+    """A message's useful life begins with its run, whatever day that was for (SPEC 6.7)."""
+    days = conf.useful_life_days.get(row.run.message_type, USEFUL_LIFE_DAYS)
+    return row.run.started_at + timedelta(days=days)
+
+
+def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Outcome:
+    """A retry with its time, or a failure where there is to be no further try."""
+    if outcome.status != OutcomeStatus.RETRY:
+        return outcome
+    if row is not None:
+        attempts = row.attempts + 1  # this one has been counted since the row was read
+        wait = min(conf.retry_seconds * 2 ** (attempts - 1), MOST_RETRY_SECONDS)
+        retry_at = now + timedelta(seconds=wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+        retry_at = max(retry_at, outcome.retry_at or retry_at)
+        if attempts < conf.retry_attempts and retry_at < _expires_at(row):
+            return replace(outcome, retry_at=retry_at)
+    return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
 
 def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decision) -> Outcome:
@@ -111,7 +169,8 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
     except SkipRecipient as skip:
         return skipped(SkipReason(skip.reason))
     except DeliveryError as error:
-        return failed(FailReason(error.reason), error.detail)
+        reason = FailReason(error.reason)
+        return to_retry(reason, error.detail, error.retry_at) if error.is_temporary else failed(reason, error.detail)
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded
         log.error("Message %s failed: %s", decision.entry.uuid, where(error))
         return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
@@ -164,6 +223,8 @@ def _hand_to_ace(message: ScheduleMessage) -> None:
         raise
     except TemplateSyntaxError as error:
         raise DeliveryError(FailReason.TEMPLATE_ERROR, str(error)) from error
+    except OSError as error:  # refused connections and timeouts among them
+        raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
     except Exception as error:  # a channel may raise anything; trap 5 of edx-ace's: not only its own errors
         log.error("Channel failed at message %s: %s", message.uuid, where(error))
         raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__) from error

@@ -1,7 +1,8 @@
 """The ledger: which message is whose to send, and what became of it. The only writer of `ScheduledMessage`.
 
-`claimed -> delivering -> sent | skipped | failed`. `sent` is final. A later run for the same day takes up
-again what was skipped or failed, and a lease that ran out; nothing else moves a message backwards.
+`claimed -> delivering -> sent | skipped | failed`, and back to `claimed` for a retry. `sent` is final. A later run
+for the same day takes up again what was skipped or failed. Until `leased_until` somebody answers for a message: a
+queue, a worker, or the wait before a retry; after that it is taken over.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.db import connections, router, transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
+from schedules.conf import conf
 from schedules.data import BINS, Outcome, OutcomeStatus, Run, Totals
 from schedules.models import ScheduledMessage, SendRun
 
@@ -36,9 +38,12 @@ class Entry:
     course_ids: tuple[str, ...]
 
 
-def message_uuid(run: Run, name: str, user_id: int, schedule_id: int | None) -> UUID:
-    """The same message has the same uuid, whichever run, worker or retry asks (DESIGN, "The way of a message")."""
-    parts = (run.site_id, name, run.target_date.isoformat(), user_id, "" if schedule_id is None else schedule_id)
+def message_uuid(run: Run, key: str, user_id: int, schedule_id: int | None) -> UUID:
+    """The same message has the same uuid, whichever run, worker or retry asks (decision record 0003).
+
+    `key`: the message's name, and what else tells it from others for the same target day.
+    """
+    parts = (run.site_id, key, run.target_date.isoformat(), user_id, "" if schedule_id is None else schedule_id)
     return uuid5(_NAMESPACE, ":".join(str(part) for part in parts))
 
 
@@ -52,6 +57,7 @@ def open_run(run: Run, now: datetime, stopped: str = "") -> None:
         day_offset=run.day_offset,
         started_at=now,
         finished_at=now if stopped else None,
+        leased_until=None if stopped else _lease_end(now),
         counts={"stopped": stopped} if stopped else {"bins": {}},
     )
 
@@ -74,6 +80,7 @@ def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
                 day_offset=run.day_offset,
                 course_ids=list(entry.course_ids),
                 created=now,
+                leased_until=_lease_end(now),
             )
             for entry in entries
         ],
@@ -81,37 +88,69 @@ def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
     )
     rows = ScheduledMessage.objects.filter(pk__in=[entry.uuid for entry in entries])
     unsent = Q(status__in=(Status.SKIPPED, Status.FAILED)) | Q(status=Status.DELIVERING, leased_until__lt=now)
-    rows.filter(unsent).update(status=Status.CLAIMED, run_id=run.uuid, reason="", due_at=None, leased_until=None)
+    rows.filter(unsent).update(
+        status=Status.CLAIMED, run_id=run.uuid, reason="", attempts=0, due_at=None, leased_until=_lease_end(now)
+    )
     return set(rows.filter(_is_ready(now)).values_list("pk", flat=True))
 
 
-def lease(ids: Collection[UUID], now: datetime, seconds: int) -> list[ScheduledMessage]:
-    """Take those of `ids` that are ready for delivery; for `seconds` nobody else gets them."""
+def lease(ids: Collection[UUID], now: datetime) -> list[ScheduledMessage]:
+    """Take those of `ids` that are ready for delivery, with their runs; until the lease ends nobody else gets them."""
     database = router.db_for_write(ScheduledMessage)
-    skip_locked = connections[database].features.has_select_for_update_skip_locked
     with transaction.atomic(using=database):
-        rows = list(
-            ScheduledMessage.objects.using(database)
-            .select_for_update(skip_locked=skip_locked)
-            .filter(_is_ready(now), pk__in=ids)
-            .order_by("pk")
-        )
+        rows = list(_locked(database).filter(_is_ready(now), pk__in=ids).order_by("pk"))
         ScheduledMessage.objects.using(database).filter(pk__in=[row.pk for row in rows]).update(
-            status=Status.DELIVERING, leased_until=now + timedelta(seconds=seconds), attempts=F("attempts") + 1
+            status=Status.DELIVERING, leased_until=_lease_end(now), attempts=F("attempts") + 1
         )
     return rows
 
 
 def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime) -> None:
-    """Settle messages that we hold, each with the same outcome."""
+    """Settle messages that we hold, each with the same outcome; or give them back, to be tried again."""
+    is_retry = outcome.status == OutcomeStatus.RETRY
     ScheduledMessage.objects.filter(pk__in=list(uuids), status__in=(Status.CLAIMED, Status.DELIVERING)).update(
-        status=outcome.status.value,
+        status=Status.CLAIMED if is_retry else outcome.status.value,
         reason=outcome.full_reason[:_REASON_LENGTH],
         channel=outcome.channel,
         language=outcome.language,
         sent_at=now if outcome.status == OutcomeStatus.SENT else None,
-        leased_until=None,
+        due_at=outcome.retry_at if is_retry else None,
+        leased_until=outcome.retry_at if is_retry else None,
     )
+
+
+def give_back(uuids: Iterable[UUID], now: datetime) -> None:
+    """Return messages of a lease that were not tried; they are taken over at once."""
+    ScheduledMessage.objects.filter(pk__in=list(uuids), status=Status.DELIVERING).update(
+        status=Status.CLAIMED, leased_until=now, attempts=F("attempts") - 1
+    )
+
+
+def take_over(now: datetime, most: int) -> list[ScheduledMessage]:
+    """Messages that nobody answers for any more, with their runs, `most` at a time.
+
+    They are those whose retry is due, whose worker died, or that the broker lost. They are claimed anew, so
+    that two who ask at once get different ones.
+    """
+    database = router.db_for_write(ScheduledMessage)
+    stranded = Q(status__in=(Status.CLAIMED, Status.DELIVERING), leased_until__lt=now)
+    with transaction.atomic(using=database):
+        rows = list(_locked(database).filter(stranded).order_by("leased_until")[:most])
+        ScheduledMessage.objects.using(database).filter(pk__in=[row.pk for row in rows]).update(
+            status=Status.CLAIMED, due_at=None, leased_until=_lease_end(now)
+        )
+    return rows
+
+
+def take_over_bins(now: datetime, oldest: datetime) -> list[tuple[SendRun, list[int]]]:
+    """Runs begun since `oldest`, with the bins that have not reported though their time is over."""
+    with transaction.atomic():
+        stranded = SendRun.objects.select_for_update().filter(
+            finished_at=None, leased_until__lt=now, started_at__gte=oldest
+        )
+        runs = [(run, sorted(set(range(BINS)) - set(map(int, run.counts.get("bins", {}))))) for run in stranded]
+        SendRun.objects.filter(pk__in=[run.pk for run, _ in runs]).update(leased_until=_lease_end(now))
+    return runs
 
 
 def record_bin(run: Run, bin_number: int, found: int) -> None:
@@ -153,6 +192,17 @@ def totals_of(run: SendRun) -> Totals:
     own = totals.sent + totals.pending + totals.skipped.total() + totals.failed.total()
     totals.already = max(0, totals.found - own)
     return totals
+
+
+def _locked(database: str) -> QuerySet[ScheduledMessage]:
+    """Rows that others have locked are passed over, where the database can do that."""
+    skip_locked = connections[database].features.has_select_for_update_skip_locked
+    rows = ScheduledMessage.objects.using(database).select_for_update(skip_locked=skip_locked)
+    return rows.prefetch_related("run")  # a join would lock the runs too
+
+
+def _lease_end(now: datetime) -> datetime:
+    return now + timedelta(seconds=conf.lease_seconds)
 
 
 def _is_ready(now: datetime) -> Q:

@@ -121,6 +121,11 @@ class Resolver(ABC):
     def message_name(cls, day_offset: int) -> str:
         """The name by which edx-ace finds the templates."""
 
+    @classmethod
+    def message_key(cls, day_offset: int) -> str:
+        """What tells the message from a learner's others for the same target day."""
+        return cls.message_name(day_offset)
+
     @abstractmethod
     def message_type(self) -> MessageType:
         """A new edx-ace message type for this run."""
@@ -202,8 +207,8 @@ class Resolver(ABC):
             and enrollment.is_active
         )
 
-    def _decide_group(self, key: tuple[int, int | None], schedules: Sequence[Schedule], facts: Facts) -> Decision:
-        user_id, schedule_id = key
+    def _decide_group(self, group: tuple[int, int | None], schedules: Sequence[Schedule], facts: Facts) -> Decision:
+        user_id, schedule_id = group
         learner = facts.learners.values.get(user_id)
         courses: tuple[DueCourse, ...] = ()
         outcome = None
@@ -216,13 +221,13 @@ class Resolver(ABC):
                 courses = self._wanted(learner, courses, facts)
             except SkipRecipient as skip:
                 outcome = skipped(SkipReason(skip.reason))
-        name = self.message_name(self.run.day_offset)
+        key = self.message_key(self.run.day_offset)
         entry = ledger.Entry(
             # A test message is nobody's real message, so it must not be taken for a copy of one.
-            uuid=uuid4() if self.run.is_test else ledger.message_uuid(self.run, name, user_id, schedule_id),
+            uuid=uuid4() if self.run.is_test else ledger.message_uuid(self.run, key, user_id, schedule_id),
             user_id=user_id,
             schedule_id=schedule_id,
-            name=name,
+            name=self.message_name(self.run.day_offset),
             course_ids=tuple(due.course.id for due in courses) or tuple(one.course_id for one in schedules),
         )
         return Decision(entry=entry, learner=learner, courses=courses, outcome=outcome)

@@ -1,5 +1,8 @@
 """Celery: a day fans out to 24 bins, a bin to delivery batches. Arguments are JSON primitives, ids at most.
 
+A task is acknowledged when it is done, and goes back to the queue if its worker dies: the ledger decides whether
+there is anything left to do.
+
 A task's arguments are those of its `Run`, written by `_arguments` and read by `_run`.
 """
 
@@ -8,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +25,14 @@ from schedules.conf import conf
 from schedules.data import BINS, Outcome, Run, Totals
 from schedules.exceptions import where
 from schedules.message_types import resolver_for
+from schedules.models import SendRun
 from schedules.resolving import Decision
 
 log = logging.getLogger(__name__)
+
+
+#: Messages that one pass of `recover` takes over; it makes as many passes as it needs.
+TAKE_OVER_AT_ONCE = 1000
 
 
 def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
@@ -46,7 +54,7 @@ def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
     return totals, failed_bins
 
 
-@shared_task(ignore_result=True)
+@shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
     """Find a bin's learners, claim their messages and hand them on in batches. One bin's failure is its own."""
     run = _run(arguments)
@@ -65,13 +73,32 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
     return {**totals.as_dict(), "errors": errors}
 
 
-@shared_task(ignore_result=True)
+@shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
     """Send a batch of messages."""
     run = _run(arguments)
     totals = delivering.deliver_batch(run, ids, timezone.now())
     if not run.is_test:
         ledger.settle(run, timezone.now())
+    return totals.as_dict()
+
+
+@shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def recover() -> dict[str, Any]:
+    """Hand out again what nobody answers for: due retries, dead workers' messages, what the broker lost.
+
+    Run it every minute or so; twice at once does no harm.
+    """
+    now, totals = timezone.now(), Totals()
+    for row, bins in ledger.take_over_bins(now, oldest=now - timedelta(days=delivering.USEFUL_LIFE_DAYS)):
+        for bin_number in bins:
+            totals.add(_enqueue(resolve_bin, _run_of(row), bin_number=bin_number) or {})
+    while rows := ledger.take_over(now, TAKE_OVER_AT_ONCE):
+        by_run = defaultdict(list)
+        for message in rows:
+            by_run[message.run].append(str(message.pk))
+        for row, ids in by_run.items():
+            _enqueue_batches(_run_of(row), ids, totals)
     return totals.as_dict()
 
 
@@ -122,6 +149,12 @@ def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
         return answer
     log.error("Task of run %s failed: %s", run.uuid, where(result.result))
     return {"errors": [type(result.result).__name__]}
+
+
+def _run_of(row: SendRun) -> Run:
+    return Run(
+        message_type=row.message_type, site_id=row.site_id, today=row.date, day_offset=row.day_offset, uuid=row.uuid
+    )
 
 
 def _arguments(run: Run) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
+
+from django.db import connections
 
 from schedules.data import Course, CourseLinks, Enrollment, EnrollmentKey, Learner, Section, VerifiedMode
 from schedules.host import Host
@@ -12,7 +15,11 @@ __all__ = ["FakeHost", "HostContract"]
 
 
 class FakeHost(Host):
-    """An LMS in memory. It knows what it was given; links are made from course ids."""
+    """An LMS in memory. It knows what it was given.
+
+    `links`: by course id; of other courses they are made from the id, with an upgrade where a verified mode is
+    for sale. `site_id`: where learners are enrolling now.
+    """
 
     def __init__(
         self,
@@ -25,6 +32,8 @@ class FakeHost(Host):
         opt_outs: Iterable[EnrollmentKey] = (),
         site_values: Mapping[int, Any] | None = None,
         site_id: int | None = None,
+        links: Mapping[str, CourseLinks] | None = None,
+        dashboard: str = "/dashboard",
     ) -> None:
         self._courses = {course.id: course for course in courses}
         self._learners = {learner.id: learner for learner in learners}
@@ -34,6 +43,8 @@ class FakeHost(Host):
         self._opt_outs = frozenset(opt_outs)
         self._site_values = dict(site_values or {})
         self._site_id = site_id
+        self._links = dict(links or {})
+        self._dashboard = dashboard
 
     def courses(self, course_ids: Collection[str]) -> Mapping[str, Course]:
         return _only(self._courses, course_ids)
@@ -60,30 +71,32 @@ class FakeHost(Host):
         return self._site_values
 
     def dashboard_url(self, site_id: int) -> str:
-        return "/dashboard"
+        return self._dashboard
 
     def course_links(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, CourseLinks]:
-        return {
-            (user_id, course_id): CourseLinks(
-                home=f"/courses/{course_id}/",
-                upgrade=f"/courses/{course_id}/upgrade" if course_id in self._verified_modes else None,
-            )
-            for user_id, course_id in keys
-            if course_id in self._courses
-        }
+        return {key: self._course_links(key[1]) for key in keys if key[1] in self._courses}
+
+    def _course_links(self, course_id: str) -> CourseLinks:
+        upgrade = f"/courses/{course_id}/upgrade" if course_id in self._verified_modes else None
+        return self._links.get(course_id, CourseLinks(home=f"/courses/{course_id}/", upgrade=upgrade))
 
 
 class HostContract:
-    """Subclass it with pytest, set `host` and what it knows, and every test must pass.
+    """Mix it in to a test class (pytest's or `unittest`'s), set `host` and what it knows, and every test must pass.
 
     `course_id` names a course with a verified mode and at least one section with highlights, in which the
-    learner `user_id` is enrolled and from whose e-mails they opted out; `site_id` a site with values.
+    learner `user_id` is enrolled and from whose e-mails they opted out; `site_id` a site with values. Set them in
+    the class, or before each test where they come from a database. That instants are aware is not tested here:
+    the values refuse others.
     """
 
     host: Host
     user_id: int
     course_id: str
     site_id: int
+
+    #: Other enrollments, of other learners in other courses. With some, the count of queries is proved.
+    more_keys: Sequence[EnrollmentKey] = ()
 
     #: Keys that no LMS knows.
     unknown_course_id = "course-v1:No+Such+Course"
@@ -131,6 +144,7 @@ class HostContract:
         assert set(self.host.learners([self.user_id, self.unknown_user_id])) == {self.user_id}
         assert set(self.host.enrollments([self.key, *self.unknown_keys])) == {self.key}
         assert set(self.host.opt_outs([self.key, *self.unknown_keys])) == {self.key}
+        assert set(self.host.course_links([self.key, (self.user_id, self.unknown_course_id)])) == {self.key}
 
     def test_no_keys_get_no_answers(self) -> None:
         for answer in (
@@ -146,14 +160,49 @@ class HostContract:
 
     def test_links_are_text(self) -> None:
         links = self.host.course_links([self.key])[self.key]
-        assert links.home
-        assert links.upgrade
-        assert self.host.dashboard_url(self.site_id)
+        for link in (links.home, links.upgrade, self.host.dashboard_url(self.site_id)):
+            assert isinstance(link, str), f"{link!r} is no path and no URL"
+            assert link
+
+    def test_the_site_of_an_enrollment_is_an_id_or_null(self) -> None:
+        assert isinstance(self.host.enrollment_site_id(*self.key), int | None)
+
+    def test_many_keys_cost_no_more_queries_than_one(self) -> None:
+        few, many = [self.key], [self.key, *self.more_keys, *self.unknown_keys]
+        for question in (self.host.enrollments, self.host.opt_outs, self.host.course_links):
+            _assert_no_growth(question, few, many)
+        for about_courses in (self.host.courses, self.host.verified_modes, self.host.sections):
+            _assert_no_growth(about_courses, [key[1] for key in few], [key[1] for key in many])
+        _assert_no_growth(self.host.learners, [key[0] for key in few], [key[0] for key in many])
 
     def test_site_values_map_ids_to_mappings(self) -> None:
         values = self.host.site_values()
         assert self.site_id in values
         assert all(isinstance(one, Mapping) for one in values.values())
+
+
+def _assert_no_growth(question: Callable[[Collection[Any]], Any], few: list[Any], many: list[Any]) -> None:
+    question(few)  # what is read once and kept does not count
+    for_few, for_many = _count_queries(question, few), _count_queries(question, many)
+    assert for_many <= for_few, (
+        f"{question.__name__}: {for_few} queries for {len(few)} keys, {for_many} for {len(many)}; ask for all at once."
+    )
+
+
+def _count_queries(question: Callable[[Collection[Any]], Any], keys: list[Any]) -> int:
+    """Queries through Django's databases: none where the host does not use them, and then none is opened."""
+    count = 0
+
+    def count_one(execute: Callable[..., Any], *arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        return execute(*arguments)
+
+    with ExitStack() as stack:
+        for connection in connections.all():
+            stack.enter_context(connection.execute_wrapper(count_one))
+        question(keys)
+    return count
 
 
 def _only(known: Mapping[Any, Any], keys: Collection[Any]) -> dict[Any, Any]:

@@ -18,6 +18,7 @@ from schedules.conf import conf
 from schedules.data import Totals
 from schedules.days import day_of
 from schedules.exceptions import ConfigurationError
+from schedules.management import waiting
 
 COLUMNS = ("message", "day", "found", "already sent", "sent", "skipped", "failed")
 
@@ -38,6 +39,12 @@ class SendCommand(BaseCommand):
             "--override-recipient-email",
             metavar="ADDRESS",
             help="send every message to this address and nowhere else, and leave the ledger alone",
+        )
+
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="stay until every message is settled, retries included, and show how far it is",
         )
 
     def day_offsets(self, options: Mapping[str, Any]) -> Sequence[int] | None:  # noqa: ARG002 - for subclasses
@@ -67,6 +74,8 @@ class SendCommand(BaseCommand):
         self.say(f"{self.message_type} for {site.domain} on {today}")
         if override_address is not None:
             self.say(f"A test: every message goes to {override_address}; the ledger is neither read nor written.")
+        elif options["wait"] and not any(report.stopped for report in reports):
+            waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
         self._report(reports, site.domain)
 
     def say(self, text: str) -> None:
@@ -89,6 +98,8 @@ class SendCommand(BaseCommand):
             return
         for line in table(reports):
             self.say(line)
+        if any(report.totals and report.totals.pending for report in reports):
+            self.say("What is pending is tried again by recover_messages, or at once with --wait.")
         failed_bins = sum(len(report.failed_bins) for report in reports)
         if failed_bins:
             raise CommandError(
@@ -98,13 +109,15 @@ class SendCommand(BaseCommand):
 
 
 def table(reports: Sequence[api.RunReport]) -> list[str]:
-    """One line per report under a heading, in columns."""
-    rows: list[Sequence[str]] = [COLUMNS]
-    for report in reports:
-        totals = report.totals or Totals()
+    """One line per report under a heading, in columns; that of pending messages only where there are any."""
+    everything = [report.totals or Totals() for report in reports]
+    has_pending = any(totals.pending for totals in everything)
+    rows: list[Sequence[str]] = [(*COLUMNS, "pending") if has_pending else COLUMNS]
+    for report, totals in zip(reports, everything, strict=True):
         numbers = (str(totals.found), str(totals.already), str(totals.sent))
         reasons = (by_reason(totals.skipped), by_reason(totals.failed))
-        rows.append((report.name, f"{report.run.day_offset:+d}", *numbers, *reasons))
+        pending = (str(totals.pending),) if has_pending else ()
+        rows.append((report.name, f"{report.run.day_offset:+d}", *numbers, *reasons, *pending))
     return in_columns(rows)
 
 

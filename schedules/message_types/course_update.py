@@ -40,10 +40,20 @@ class CourseUpdateResolver(Resolver):
     def message_name(cls, day_offset: int) -> str:  # noqa: ARG003 - one name for every week
         return "courseupdate"
 
+    @classmethod
+    def message_key(cls, day_offset: int) -> str:
+        """All weeks of a schedule have one name and one target day, its start; so the week is part of the key."""
+        return f"{cls.message_name(day_offset)}_week{cls.week_of(day_offset)}"
+
+    @classmethod
+    def week_of(cls, day_offset: int) -> int:
+        """1 for the week that begins seven days after the start."""
+        return -day_offset // DAYS_IN_WEEK
+
     @property
     def week(self) -> int:
-        """1 for the week that begins seven days after the start."""
-        return -self.run.day_offset // DAYS_IN_WEEK
+        """The week of this run."""
+        return self.week_of(self.run.day_offset)
 
     def message_type(self) -> CourseUpdate:
         return CourseUpdate.for_run(self.run)

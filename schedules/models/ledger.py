@@ -27,6 +27,9 @@ class SendRun(models.Model):
     day_offset = models.SmallIntegerField(_("day offset"), help_text=_("Days from the run's date to the target day."))
     started_at = models.DateTimeField(_("started"), db_index=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    leased_until = models.DateTimeField(
+        _("leased until"), null=True, blank=True, help_text=_("Bins that have not reported then are searched again.")
+    )
     counts = models.JSONField(_("counts"), default=dict, blank=True)
 
     class Meta:
@@ -78,7 +81,9 @@ class ScheduledMessage(models.Model):
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(_("due"), null=True, blank=True, help_text=_("Not before; empty: at once."))
-    leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+    leased_until = models.DateTimeField(
+        _("leased until"), null=True, blank=True, help_text=_("If not settled then, it is handed out again.")
+    )
     channel = models.CharField(_("channel"), max_length=50, blank=True)
     language = models.CharField(_("language"), max_length=35, blank=True)
     course_ids = models.JSONField(_("courses"), default=list, blank=True)
@@ -93,7 +98,7 @@ class ScheduledMessage(models.Model):
         ordering = ["-created"]
         indexes = [
             models.Index(fields=["run", "status"], name="schedules_message_run"),
-            models.Index(fields=["status", "due_at"], name="schedules_message_due"),
+            models.Index(fields=["status", "leased_until"], name="schedules_message_lease"),
             models.Index(fields=["site", "name", "target_date"], name="schedules_message_day"),
         ]
 

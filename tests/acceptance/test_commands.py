@@ -144,6 +144,16 @@ def test_the_site_is_found_whatever_its_case(mailbox):
     assert "for example.com on 2026-03-09" in run(NUDGE, "EXAMPLE.com")
 
 
+def test_each_weeks_update_is_a_message_of_its_own(mailbox):
+    open_site()
+    enroll(make_learner(), make_course(weeks=[["dig"], ["sow"]]), days_ago=7)
+    for date in (TODAY, TODAY + timedelta(days=7)):
+        for _ in range(2):
+            run(UPDATE, date=date.isoformat())
+    assert sorted(ScheduledMessage.objects.values_list("day_offset", flat=True)) == [-14, -7]
+    assert len(list(mailbox.iterdir())) == 2
+
+
 def test_weeks_may_be_asked_for(mailbox):
     open_site()
     assert [line.split()[1] for line in run(UPDATE, weeks=3).splitlines()[2:]] == ["-7", "-14", "-21"]

@@ -41,6 +41,8 @@ class TestLmsHost(HostContract):
         SiteConfiguration.objects.create(site=site, enabled=True, site_values={"PLATFORM_NAME": "Meadow"})
         SiteConfiguration.objects.create(site=Site.objects.create(domain="off.example.org"), enabled=False)
         self.user_id, self.site_id = alice.pk, site.pk
+        others = [enroll(make_learner(name), make_course(price=9, weeks=[["Sow"]])) for name in ("bola", "chen")]
+        self.more_keys = [(other.user_id, str(other.course_id)) for other in others]
 
     def test_a_configuration_that_is_not_enabled_is_none(self):
         assert list(self.host.site_values()) == [self.site_id]

@@ -75,7 +75,7 @@ class CourseModeInline(admin.TabularInline):
 @admin.register(Course)
 class CourseAdmin(admin.ModelAdmin):
     form = CourseForm
-    list_display = ["display_name", "id", "starts", "ends", "self_paced", "highlights_enabled_for_messaging"]
+    list_display = ["display_name", "starts", "ends", "self_paced", "id"]
     list_filter = ["self_paced", "highlights_enabled_for_messaging", "org"]
     search_fields = ["display_name", "id", "org"]
     fieldsets = [
@@ -121,26 +121,10 @@ class EnrollmentsAdmin(LearnersAdmin):
     search_fields = [_USERNAME, "course__id"]
     search_help_text = _("Search by username or course id.")
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A course field that refuses what is no course id, where Django's would fail."""
-        if db_field.name == "course":
-            kwargs["form_class"] = CourseChoiceField
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-
-class CourseChoiceField(forms.ModelChoiceField):
-    """A choice of a course."""
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(value)
-        except InvalidKeyError as error:
-            raise forms.ValidationError(self.error_messages["invalid_choice"], params={"value": value}) from error
-
 
 @admin.register(CourseEnrollment)
 class CourseEnrollmentAdmin(EnrollmentsAdmin):
-    list_display = ["user", "course", "mode", "is_active", "enrolled"]
+    list_display = ["user", "enrolled", "mode", "is_active", "course"]
     list_filter = ["mode", "is_active"]
     ordering = ["-pk"]
 

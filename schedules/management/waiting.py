@@ -1,0 +1,61 @@
+"""Wait until runs are finished, and show how far they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from schedules import api
+from schedules.data import BINS
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+#: Looks between two calls of `recover`, which Celery beat may make as well.
+LOOKS_BETWEEN_RECOVERIES = 5
+
+
+def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
+    """Look each second until every message is settled. Shows a bar on a terminal, lines elsewhere, on null nothing."""
+    with _Progress(reports, stdout) as show:
+        looks = 0
+        while not api.is_finished(reports):
+            show(reports)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            looks += 1
+            if looks % LOOKS_BETWEEN_RECOVERIES == 0:
+                api.recover()
+        show(reports)
+
+
+class _Progress:
+    """A context that gives a function to call with the reports at each look."""
+
+    def __init__(self, reports: Sequence[api.RunReport], stdout: Any) -> None:
+        self._stdout = stdout
+        self._said = ""
+        is_terminal = stdout is not None and stdout.isatty()
+        self._bar = click.progressbar(length=len(reports) * BINS, label="bins", file=stdout) if is_terminal else None
+
+    def __enter__(self) -> Any:
+        if self._bar is not None:
+            self._bar.__enter__()
+        return self._show
+
+    def __exit__(self, *error: Any) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*error)
+
+    def _show(self, reports: Sequence[api.RunReport]) -> None:
+        bins = sum(report.bins for report in reports)
+        pending = sum(report.totals.pending for report in reports if report.totals)
+        if self._bar is not None:
+            self._bar.label = f"bins ({pending} messages pending)"
+            self._bar.update(bins - self._bar.pos)
+        elif self._stdout is not None:
+            said = f"{bins} of {len(reports) * BINS} bins searched, {pending} messages pending"
+            if said != self._said:
+                self._stdout.write(said)
+                self._said = said

@@ -1,0 +1,325 @@
+"""What is tried again, when, and for how long; and what is taken over from who died."""
+
+from datetime import timedelta
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from schedules import api, delivering, ledger, tasks
+from schedules.contrib.lms.host import LmsHost
+from schedules.exceptions import DeliveryError, HostError
+from schedules.management import waiting
+from schedules.models import ScheduledMessage, SendRun
+from tests.world import TODAY, enroll, make_course, make_learner, open_site
+
+pytestmark = pytest.mark.django_db
+
+Status = ScheduledMessage.Status
+
+
+@pytest.fixture
+def channel(email_channel, monkeypatch):
+    """A channel that refuses as often as its list of errors says, and then takes everything."""
+    errors = []
+    send = delivering.ace.send
+
+    def refuse_or_send(message):
+        if errors:
+            raise errors.pop(0)
+        send(message)
+
+    monkeypatch.setattr(delivering.ace, "send", refuse_or_send)
+    email_channel.errors = errors
+    return email_channel
+
+
+class Outbox(list):
+    """pytest-django's outbox is a list; this one can carry errors too."""
+
+
+@pytest.fixture
+def mailoutbox(mailoutbox, monkeypatch):
+    from django.core import mail
+
+    outbox = Outbox(mailoutbox)
+    monkeypatch.setattr(mail, "outbox", outbox)
+    return outbox
+
+
+def busy(**fields):
+    return DeliveryError("channel-refused", "451 busy", is_temporary=True, **fields)
+
+
+def send(**options):
+    out = StringIO()
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), stdout=out, **options)
+    return out.getvalue()
+
+
+def let_time_pass(**span):
+    """Everything in the ledger happened that much earlier."""
+    for row in ScheduledMessage.objects.all():
+        for field in ("due_at", "leased_until"):
+            if getattr(row, field):
+                setattr(row, field, getattr(row, field) - timedelta(**span))
+        row.save()
+    for run in SendRun.objects.all():
+        run.started_at -= timedelta(**span)
+        run.leased_until -= timedelta(**span)
+        run.save()
+
+
+def one():
+    return ScheduledMessage.objects.get()
+
+
+def test_what_is_refused_for_now_is_tried_again_when_its_time_has_come(channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy()]
+    said = send()
+    assert "pending" in said
+    assert "tried again by recover_messages" in said
+    assert (one().status, one().reason, one().attempts) == (Status.CLAIMED, "channel-refused: 451 busy", 1)
+    assert timezone.now() + timedelta(seconds=29) < one().due_at < timezone.now() + timedelta(seconds=91)
+    api.recover()
+    send()
+    assert channel == []
+    let_time_pass(seconds=91)
+    call_command("recover_messages")
+    assert (one().status, one().reason, one().attempts) == (Status.SENT, "", 2)
+    assert len(channel) == 1
+    assert not SendRun.objects.filter(finished_at=None).exists()
+
+
+def test_the_wait_doubles_with_each_try_up_to_an_hour(channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy() for _ in range(9)]
+    send()
+    waits = []
+    for _ in range(8):
+        waits.append((one().due_at - timezone.now()).total_seconds())
+        let_time_pass(hours=2)
+        api.recover()
+    for number, wait in enumerate(waits):
+        middle = min(60 * 2**number, 3600)
+        assert middle * 0.49 < wait < middle * 1.51
+
+
+def test_who_refuses_may_say_when_to_come_back(channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    later = timezone.now() + timedelta(hours=5)
+    channel.errors += [busy(retry_at=later)]
+    send()
+    assert one().due_at == later
+
+
+def test_after_the_last_try_the_message_has_failed_with_its_reason(channel, settings):
+    settings.SCHEDULES = {"RETRY_ATTEMPTS": 3}
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy() for _ in range(3)]
+    send()
+    for _ in range(2):
+        assert one().status == Status.CLAIMED
+        let_time_pass(hours=2)
+        api.recover()
+    assert (one().status, one().reason, one().attempts) == (Status.FAILED, "channel-refused: 451 busy", 3)
+    assert one().leased_until is None
+
+
+def test_a_message_that_waited_too_long_is_worth_nothing_any_more(channel, settings):
+    settings.SCHEDULES = {"USEFUL_LIFE_DAYS": {"recurring_nudge": 1}}
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy()]
+    send()
+    let_time_pass(hours=25)
+    api.recover()
+    assert (one().status, one().reason) == (Status.SKIPPED, "expired")
+    assert channel == []
+
+
+def test_a_run_for_a_past_day_sends_for_life_begins_with_the_run(channel):
+    open_site()
+    enroll(make_learner(), make_course(), days_ago=303)
+    call_command(
+        "send_recurring_nudge", "example.com", date=(TODAY - timedelta(days=300)).isoformat(), stdout=StringIO()
+    )
+    assert one().status == Status.SENT
+
+
+def test_a_refusal_that_is_final_fails_at_once(channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [DeliveryError("channel-refused", "550 no such mailbox")]
+    send()
+    assert (one().status, one().reason) == (Status.FAILED, "channel-refused: 550 no such mailbox")
+
+
+def test_an_lms_that_is_away_for_now_is_asked_again(channel, monkeypatch):
+    site = open_site()
+    enroll(make_learner(), make_course())
+    run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
+    ledger.open_run(run, timezone.now())
+    resolver = tasks.resolver_for("recurring_nudge")(run, site)
+    decisions = [d for number in range(24) for page in resolver.batches(number) for d in resolver.decide(page)]
+    ids = [str(uuid) for uuid in ledger.claim(run, [d.entry for d in decisions], timezone.now())]
+
+    def be_away(self, user_ids):
+        raise HostError("the LMS is restarting", is_temporary=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LmsHost, "learners", be_away)
+        assert delivering.deliver_batch(run, ids, timezone.now()).pending == 1
+    assert (one().status, one().reason) == (Status.CLAIMED, "host-error: the LMS is restarting")
+    let_time_pass(hours=1)
+    api.recover()
+    assert one().status == Status.SENT
+
+
+def test_a_test_message_is_not_tried_again(channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy()]
+    assert "1 (channel-refused 1)" in send(override_recipient_email="me@example.org")
+    assert not ScheduledMessage.objects.exists()
+
+
+def test_a_dead_workers_messages_are_taken_over_when_its_lease_ran_out(channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy()]
+    send()
+    ScheduledMessage.objects.update(status=Status.DELIVERING, leased_until=timezone.now() + timedelta(minutes=1))
+    api.recover()
+    assert one().status == Status.DELIVERING
+    let_time_pass(minutes=2)
+    api.recover()
+    assert one().status == Status.SENT
+
+
+def test_what_the_broker_lost_is_handed_out_again(channel, monkeypatch):
+    open_site()
+    enroll(make_learner(), make_course())
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.resolve_bin, "apply_async", lambda **_: None)
+        send()
+    assert not ScheduledMessage.objects.exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.deliver_batch, "apply_async", lambda **_: None)
+        let_time_pass(hours=1)
+        api.recover()
+        api.recover()
+    assert one().status == Status.CLAIMED
+    assert channel == []
+    let_time_pass(hours=1)
+    api.recover()
+    assert one().status == Status.SENT
+    assert not SendRun.objects.filter(finished_at=None).exists()
+
+
+def test_bins_of_long_ago_are_left_alone(channel, monkeypatch):
+    open_site()
+    enroll(make_learner(), make_course())
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.resolve_bin, "apply_async", lambda **_: None)
+        send()
+    let_time_pass(days=4)
+    api.recover()
+    assert not ScheduledMessage.objects.exists()
+
+
+def test_two_who_take_over_at_once_get_different_messages(channel):
+    open_site()
+    garden = make_course()
+    for number in range(4):
+        enroll(make_learner(f"learner{number}"), garden)
+    channel.errors += [busy() for _ in range(4)]
+    send()
+    let_time_pass(hours=2)
+    now = timezone.now()
+    first, second = ledger.take_over(now, 3), ledger.take_over(now, 3)
+    assert (len(first), len(second), len(ledger.take_over(now, 3))) == (3, 1, 0)
+
+
+def test_a_batch_that_is_slow_gives_back_what_is_left(channel, monkeypatch):
+    open_site()
+    garden = make_course()
+    for number in range(1, 4):
+        enroll(make_learner(f"learner{number}", pk=24 * number), garden)
+    hours = iter(range(1000))
+    monkeypatch.setattr(delivering.time, "monotonic", lambda: next(hours) * 3600)
+    assert "pending" in send()
+    assert len(channel) == 1
+    waiting_ones = ScheduledMessage.objects.filter(status=Status.CLAIMED)
+    assert set(waiting_ones.values_list("attempts", flat=True)) == {0}
+    assert waiting_ones.count() == 2
+    let_time_pass(seconds=1)
+    monkeypatch.undo()
+    api.recover()
+    assert set(ScheduledMessage.objects.values_list("status", flat=True)) == {Status.SENT}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_sent_is_recorded_though_the_database_is_away_for_a_while(channel, monkeypatch):
+    open_site()
+    enroll(make_learner(), make_course())
+    record, refusals = ledger.record, [OperationalError("gone"), InterfaceError("closed")]
+
+    def be_away(*args):
+        if refusals:
+            raise refusals.pop()
+        record(*args)
+
+    monkeypatch.setattr(ledger, "record", be_away)
+    monkeypatch.setattr(delivering, "connection", FakeConnection())
+    monkeypatch.setattr(delivering, "SECONDS_BETWEEN_RECORDINGS", 0)
+    send()
+    assert one().status == Status.SENT
+    assert len(channel) == 1
+
+
+class FakeConnection:
+    """A connection that may be closed: that of a database in memory would forget everything."""
+
+    in_atomic_block = False
+
+    def close(self):
+        pass
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("out", "shown"), [(StringIO(), "48 of 48 bins searched"), (Terminal(), "bins (")])
+def test_waiting_shows_how_far_it_is_until_everything_is_settled(channel, monkeypatch, out, shown):
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy(), busy()]
+    looks = []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        assert len(looks) < 50
+        let_time_pass(minutes=1)
+
+    monkeypatch.setattr(waiting.time, "sleep", sleep)
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), wait=True, stdout=out)
+    assert one().status == Status.SENT
+    assert looks
+    assert shown in out.getvalue()
+    assert "recurringnudge_day3   -3   1      0             1" in out.getvalue()
+
+
+def test_waiting_for_nothing_ends_at_once(channel):
+    open_site(enqueue_recurring_nudge=False)
+    assert "Nothing was queued" in send(wait=True)

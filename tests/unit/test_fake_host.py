@@ -1,0 +1,92 @@
+"""The host in memory, and the contract that it keeps: a host that does not keep it is found out."""
+
+import pytest
+from django.test import SimpleTestCase
+
+from schedules.host import Course, CourseLinks, Enrollment, Learner, Section, VerifiedMode
+from schedules.testing import FakeHost, HostContract
+from tests.world import started
+
+GARDEN, MAPS = "course-v1:MeadowX+GARDEN1+2026", "course-v1:RiverX+MAPS+2026"
+ALICE, BOLA = 1, 2
+SCHOOL = {
+    "courses": [
+        Course(id=GARDEN, org="MeadowX", name="A Garden in a Year", start=started(100)),
+        Course(id=MAPS, org="RiverX", name="Maps and How to Make Them", start=None),
+    ],
+    "learners": [Learner(id=ALICE, email="alice@learners.example.com"), Learner(id=BOLA, email="")],
+    "enrollments": [
+        Enrollment(user_id=ALICE, course_id=GARDEN, mode="audit", is_active=True, created=started(3)),
+        Enrollment(user_id=BOLA, course_id=MAPS, mode="audit", is_active=False, created=started(9)),
+    ],
+    "verified_modes": [VerifiedMode(course_id=GARDEN)],
+    "sections": {GARDEN: [Section(name="Soil", highlights=("Dig",))]},
+    "opt_outs": [(ALICE, GARDEN)],
+    "site_values": {1: {"PLATFORM_NAME": "Meadow"}},
+}
+
+
+class TestContract(HostContract):
+    host = FakeHost(**SCHOOL)
+    user_id, course_id, site_id = ALICE, GARDEN, 1
+    more_keys = ((BOLA, MAPS),)
+
+
+class TestContractInUnittest(HostContract, SimpleTestCase):
+    """The contract serves `unittest` too, and opens no database of its own."""
+
+    host = FakeHost(**SCHOOL)
+    user_id, course_id, site_id = ALICE, GARDEN, 1
+
+
+def test_it_links_to_the_upgrade_only_where_one_is_for_sale():
+    links = FakeHost(**SCHOOL).course_links([(ALICE, GARDEN), (ALICE, MAPS), (ALICE, "course-v1:No+Such+Course")])
+    assert links == {
+        (ALICE, GARDEN): CourseLinks(home=f"/courses/{GARDEN}/", upgrade=f"/courses/{GARDEN}/upgrade"),
+        (ALICE, MAPS): CourseLinks(home=f"/courses/{MAPS}/"),
+    }
+
+
+def test_links_and_the_dashboard_can_be_given():
+    elsewhere = CourseLinks(home="https://learn.example.com/garden")
+    host = FakeHost(**SCHOOL, links={GARDEN: elsewhere}, dashboard="/home")
+    assert host.course_links([(BOLA, GARDEN)]) == {(BOLA, GARDEN): elsewhere}
+    assert host.dashboard_url(1) == "/home"
+
+
+def test_it_says_where_learners_are_enrolling_now():
+    assert FakeHost().enrollment_site_id(ALICE, GARDEN) is None
+    assert FakeHost(site_id=7).enrollment_site_id(ALICE, GARDEN) == 7
+
+
+class KnowsEverybody(FakeHost):
+    def learners(self, user_ids):
+        return {user_id: Learner(id=user_id, email="") for user_id in user_ids}
+
+
+class AnswersMoreThanWasAsked(FakeHost):
+    def opt_outs(self, keys):
+        return {(ALICE, GARDEN), (BOLA, MAPS)}
+
+
+class LinksToCoursesThatAreNot(FakeHost):
+    def course_links(self, keys):
+        return {key: CourseLinks(home="/", upgrade="/upgrade") for key in keys}
+
+
+class AnswersWithADict(FakeHost):
+    def courses(self, course_ids):
+        return {course_id: vars(self) for course_id in course_ids}
+
+
+@pytest.mark.parametrize("host", [KnowsEverybody, AnswersMoreThanWasAsked, LinksToCoursesThatAreNot, AnswersWithADict])
+def test_the_contract_finds_out_a_host_that_does_not_keep_it(host):
+    contract = TestContract()
+    contract.host = host(**SCHOOL)
+    failed = []
+    for name in (name for name in dir(contract) if name.startswith("test_")):
+        try:
+            getattr(contract, name)()
+        except (AssertionError, AttributeError):
+            failed.append(name)
+    assert failed
