@@ -115,6 +115,15 @@ def test_one_refused_address_fails_alone_and_without_its_address(our_channel, se
     assert server.received == []
 
 
+@pytest.mark.django_db
+def test_what_is_refused_for_now_goes_back_to_be_tried_again(our_channel, server):
+    server.answers["RCPT"] = ["451 4.7.1 greylisted"]
+    first, second = sorted(run_nudge(2), key=lambda row: row.status)
+    assert (first.status, first.reason) == (Status.CLAIMED, "channel-refused: 451 4.7.1 greylisted")
+    assert first.due_at is not None
+    assert second.status == Status.SENT
+
+
 # Connections --------------------------------------------------------------------------------------
 
 

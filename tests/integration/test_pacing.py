@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from schedules import delivering, pacing
 from schedules.conf import conf
+from schedules.data import BINS
 from schedules.exceptions import ConfigurationError, DeliveryError, TurnLater
 from schedules.models import ChannelPace, ScheduledMessage
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
@@ -125,6 +126,22 @@ def test_deliveries_take_turns(naps, rate, email_channel):
     assert ScheduledMessage.objects.filter(status="sent").count() == len(naps) == len(email_channel) == 3
     assert ChannelPace.objects.get().channel == CHANNEL
     assert delivering.pacing is pacing
+
+
+@pytest.mark.django_db
+def test_a_message_whose_turn_is_later_goes_back_until_then(naps, rate, email_channel):
+    rate(django_email=0.01)  # one in 100 seconds; the first retry would be sooner
+    open_site()
+    course = make_course()
+    for number in range(BINS + 1):  # the first and the last share a bin
+        enroll(make_learner(f"learner{number}"), course)
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
+    assert len(email_channel) == 1
+    later = ScheduledMessage.objects.filter(status="claimed").order_by("due_at")
+    assert len(later) == BINS
+    slot = ChannelPace.objects.get().free_at
+    assert later[0].due_at >= slot
+    assert later[BINS - 1].due_at >= slot + timedelta(seconds=100 * (BINS - 1))
 
 
 WORKER = """
