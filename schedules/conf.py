@@ -33,6 +33,9 @@ DEFAULTS: Mapping[str, Any] = {
     "RETRY_ATTEMPTS": 12,
     "USEFUL_LIFE_DAYS": {},
     "FILE_EMAIL_DIRECTORY": "ace_messages",
+    "SMTP_MESSAGES_PER_CONNECTION": 100,
+    "SMTP_TIMEOUT_SECONDS": 30,
+    "MESSAGES_PER_SECOND": {},
 }
 
 
@@ -115,6 +118,24 @@ class Conf:
         """Where the `file_email` channel writes its messages; relative to the working directory."""
         return Path(self._own("FILE_EMAIL_DIRECTORY", (str, Path), bool, "the path of a directory"))
 
+    @property
+    def smtp_messages_per_connection(self) -> int:
+        """Messages after which the channel `schedules_email` opens a new connection."""
+        return self._count("SMTP_MESSAGES_PER_CONNECTION")
+
+    @property
+    def smtp_timeout_seconds(self) -> int:
+        """Seconds that `schedules_email` waits for each answer, where the mail settings have no timeout."""
+        return self._count("SMTP_TIMEOUT_SECONDS", most=3600)
+
+    @property
+    def messages_per_second(self) -> Mapping[str, float]:
+        """Channel's name -> messages per second of all workers together. A channel that is not named has no limit."""
+        rates: Mapping[str, float] = self._own(
+            "MESSAGES_PER_SECOND", Mapping, _are_rates, "names of channels, each with a number from 0.001 to 10000"
+        )
+        return rates
+
     # The LMS's and ACE's --------------------------------------------------------------------------
 
     @property
@@ -179,6 +200,13 @@ class Conf:
 
 def _are_days(days: Sequence[object]) -> bool:
     return len(set(days)) == len(days) and all(type(day) is int and 1 <= day <= 10_000 for day in days)
+
+
+def _are_rates(rates: Mapping[object, object]) -> bool:
+    return all(
+        isinstance(channel, str) and type(rate) in (int, float) and 0.001 <= rate <= 10_000  # type: ignore[operator]
+        for channel, rate in rates.items()
+    )
 
 
 def _are_days_by_name(days: Mapping[object, object]) -> bool:

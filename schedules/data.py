@@ -22,6 +22,7 @@ EnrollmentKey = tuple[int, str]
 #: A day's learners are searched in this many parts, learner's id modulo 24: one Celery task each.
 BINS = 24
 
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
@@ -262,6 +263,16 @@ class Totals:
 def one_line(text: str) -> str:
     """`text` with line breaks and other control characters as blanks, fit for a mail header (RFC 5322, 2.2)."""
     return _LINE_BREAKS.sub(" ", text).strip()
+
+
+def without_addresses(text: str, *known: str) -> str:
+    """`text` with e-mail addresses taken out; those that are `known` also where their name stands alone."""
+    text = _ADDRESS.sub("(address)", text)
+    for address in known:
+        name = address.partition("@")[0]
+        if name:
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "(address)", text, flags=re.IGNORECASE)
+    return text
 
 
 def _require_aware(subject: str, **instants: datetime | None) -> None:

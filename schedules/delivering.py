@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import random
-import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -25,9 +24,21 @@ from edx_ace.channel import ChannelType
 from edx_ace.recipient import Recipient
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from schedules import ledger, toggles
+from schedules import ledger, pacing, toggles
+from schedules.channels.mail import mail_connection
 from schedules.conf import conf
-from schedules.data import FailReason, Outcome, OutcomeStatus, Run, SkipReason, Totals, failed, skipped, to_retry
+from schedules.data import (
+    FailReason,
+    Outcome,
+    OutcomeStatus,
+    Run,
+    SkipReason,
+    Totals,
+    failed,
+    skipped,
+    to_retry,
+    without_addresses,
+)
 from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, where
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, base_context, message_language
@@ -52,8 +63,6 @@ SECONDS_BETWEEN_RECORDINGS = 1.0
 # edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
 _MOST_WAITING = timedelta(seconds=5)
 
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
-
 
 def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     """Send the messages of `ids`: uuids that were claimed or, in a test, learners' ids.
@@ -67,14 +76,15 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     end_of_work = time.monotonic() + conf.lease_seconds / 2
     totals = Totals()
     left = set(held)
-    for uuid, outcome in _outcomes(resolver, ids, held, now):
-        final = _final(outcome, held.get(uuid), timezone.now())
-        if not run.is_test:
-            _record(uuid, final)
-        totals.count(final)
-        left.discard(uuid)
-        if time.monotonic() > end_of_work:
-            break
+    with mail_connection():
+        for uuid, outcome in _outcomes(resolver, ids, held, now):
+            final = _final(outcome, held.get(uuid), timezone.now())
+            if not run.is_test:
+                _record(uuid, final)
+            totals.count(final)
+            left.discard(uuid)
+            if time.monotonic() > end_of_work:
+                break
     if left:
         ledger.give_back(left, timezone.now())
         totals.pending += len(left)
@@ -152,6 +162,7 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
     """One learner's failure is theirs alone."""
     try:
         message = compose(resolver, message_type, decision)
+        pacing.wait_for_turn(conf.default_channel, timezone.now())
         _hand_to_ace(message)
     except ConfigurationError:
         raise
@@ -182,8 +193,22 @@ def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Dec
     )
     file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
     message.options["output_file_path"] = str(conf.file_email_directory / file_name)
-    message.headers = {"Message-ID": f"<{entry.uuid}@{resolver.site.domain.partition(':')[0]}>"}
+    message.headers = _headers(resolver, entry)
     return message
+
+
+def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:
+    """For channels that pass headers on.
+
+    Sources: RFC 3834 for `Auto-Submitted`, so that nobody's vacation answers; for `Feedback-ID`
+    https://support.google.com/a/answer/6254652: at most four fields, the sender's own in the end, nothing per learner.
+    """
+    domain = resolver.site.domain.partition(":")[0]
+    return {
+        "Message-ID": f"<{entry.uuid}@{domain}>",
+        "Auto-Submitted": "auto-generated",
+        "Feedback-ID": f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}",
+    }
 
 
 def _hand_to_ace(message: ScheduleMessage) -> None:
@@ -194,7 +219,7 @@ def _hand_to_ace(message: ScheduleMessage) -> None:
         with _quiet_file_channel():
             ace.send(message)
         is_taken = str(message.uuid) in (_taken.get() or ())
-    except DeliveryError:
+    except DeliveryError:  # from a channel of ours
         raise
     except TemplateSyntaxError as error:
         raise DeliveryError(FailReason.TEMPLATE_ERROR, str(error)) from error
@@ -215,7 +240,7 @@ def _explain(message: ScheduleMessage) -> None:
     if ChannelType.EMAIL.value not in str(reports.get("policy_allowed_channels", "")).split(","):
         raise SkipRecipient(SkipReason.POLICY)
     if "email_error" in reports:
-        raise DeliveryError(FailReason.CHANNEL_REFUSED, _without_addresses(str(reports["email_error"])))
+        raise DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(reports["email_error"])))
     if "template_error" in reports:
         raise DeliveryError(FailReason.TEMPLATE_MISSING, str(reports["template_error"]).splitlines()[-1])
     if "email_delivery_expired" in reports:
@@ -236,7 +261,3 @@ def _quiet_file_channel() -> Iterator[None]:
     is_loud = conf.default_channel == "file_email" and not show_messages.get()
     with redirect_stdout(io.StringIO()) if is_loud else nullcontext():
         yield
-
-
-def _without_addresses(text: str) -> str:
-    return _ADDRESS.sub("(address)", text)

@@ -55,6 +55,10 @@ class DeliveryError(SchedulesError):
         self.retry_at = retry_at
 
 
+class TurnLater(DeliveryError):
+    """The message was not tried: its channel's rate limit is used up until `retry_at`. Not a failed attempt."""
+
+
 def where(error: BaseException) -> str:
     """The error's class and its frames, for logs: not its message, which may hold an address."""
     return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()

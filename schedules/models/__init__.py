@@ -9,9 +9,11 @@ from schedules.models.config import (
     WaffleFlagOrgOverride,
 )
 from schedules.models.ledger import ScheduledMessage, SendRun
+from schedules.models.pace import ChannelPace
 from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
 
 __all__ = [
+    "ChannelPace",
     "CourseDynamicUpgradeDeadlineConfiguration",
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",

@@ -15,6 +15,7 @@ from schedules.data import (
     failed,
     one_line,
     skipped,
+    without_addresses,
 )
 from schedules.exceptions import HostError
 
@@ -70,3 +71,18 @@ def test_totals_count_by_reason_and_add_up():
 
 def test_a_failure_says_its_reason_and_detail_on_one_line():
     assert failed(FailReason.HOST_ERROR, "no\nanswer").full_reason == "host-error: no answer"
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "left"),
+    [
+        ("550 <alice@example.com>: no", [], "550 <(address)>: no"),
+        ("no such user 'alice@example.com', sorry", [], "no such user '(address)', sorry"),
+        ("user ALICE is unknown", ["alice@example.com"], "user (address) is unknown"),
+        ("malice is unknown", ["alice@example.com"], "malice is unknown"),
+        ("a.b+c at home", ["a.b+c@example.com"], "(address) at home"),
+        ("user unknown", ["", "@"], "user unknown"),
+    ],
+)
+def test_addresses_are_taken_out_of_what_servers_say(text, known, left):
+    assert without_addresses(text, *known) == left

@@ -1,0 +1,26 @@
+"""How fast a channel may be used: the line that all workers stand in."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ChannelPace(models.Model):
+    """A channel's place in time, while `MESSAGES_PER_SECOND` limits it. Written by `schedules.pacing` alone.
+
+    Personal data: none.
+    """
+
+    channel = models.CharField(_("channel"), max_length=100, unique=True)
+    free_at = models.DateTimeField(_("free at"), help_text=_("The next slot that nobody has taken."))
+    return_at = models.DateTimeField(
+        _("return at"), help_text=_("When the next message that finds no slot soon may come back.")
+    )
+
+    class Meta:
+        verbose_name = _("channel's pace")
+        verbose_name_plural = _("channels' paces")
+
+    def __str__(self) -> str:
+        return self.channel

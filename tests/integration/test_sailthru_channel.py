@@ -1,0 +1,243 @@
+"""The channel `schedules_sailthru_email`, through the real client, against a server that answers as the API does."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import edx_ace.channel
+import pytest
+import sailthru.sailthru_http
+from django.core.management import call_command
+from django.utils import timezone
+from edx_ace.channel import ChannelType
+from edx_ace.message import Message
+from edx_ace.recipient import Recipient
+from edx_ace.renderers import RenderedEmail
+from sailthru.sailthru_client import get_signature_hash
+
+from schedules.data import FailReason
+from schedules.exceptions import DeliveryError
+from schedules.models import ScheduledMessage
+from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
+
+NAME = "schedules_sailthru_email"
+KEY, SECRET = "an-api-key", "a-shared-secret"
+ADDRESS = "alice@learners.example.com"
+
+
+class Sailthru:
+    """Answers each rightly signed request with `answer` (bytes, or what becomes JSON), or, if null, with silence."""
+
+    def __init__(self):
+        self.status, self.headers, self.answer = 200, {}, {"send_id": "1"}
+        self.requests = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                request = {key: values[0] for key, values in parse_qs(body).items()}
+                signature = get_signature_hash({key: request[key] for key in ("api_key", "format", "json")}, SECRET)
+                if (request["api_key"], request["sig"]) != (KEY, signature):
+                    self.reply(403, {}, {"error": 5, "errormsg": "Authentication failed"})
+                    return
+                api.requests.append(json.loads(request["json"]))
+                if api.answer is None:
+                    time.sleep(2)
+                    return
+                self.reply(api.status, api.headers, api.answer)
+
+            def reply(self, status, headers, answer):
+                self.send_response(status)
+                for key, value in headers.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def api():
+    api = Sailthru()
+    thread = threading.Thread(target=api.server.serve_forever, daemon=True)
+    thread.start()
+    yield api
+    api.server.shutdown()
+    api.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def client(settings, api, monkeypatch):
+    """The real client of the channel that edx-ace loaded, with a short timeout (its own is ten seconds)."""
+    settings.ACE_ENABLED_CHANNELS = [NAME]
+    settings.ACE_CHANNEL_DEFAULT_EMAIL = NAME
+    settings.ACE_CHANNEL_SAILTHRU_DEBUG = False
+    settings.ACE_CHANNEL_SAILTHRU_TEMPLATE_NAME = "schedules"
+    settings.ACE_CHANNEL_SAILTHRU_API_KEY = KEY
+    settings.ACE_CHANNEL_SAILTHRU_API_SECRET = SECRET
+    request = sailthru.sailthru_http.requests.request
+    monkeypatch.setattr(
+        sailthru.sailthru_http.requests, "request", lambda *args, **more: request(*args, **{**more, "timeout": 0.5})
+    )
+    real = channel().sailthru_client.client
+    real.api_url = api.url
+    return real
+
+
+def channel():
+    return edx_ace.channel.channels().get_channel_by_name(ChannelType.EMAIL, NAME)
+
+
+def deliver():
+    message = Message(
+        app_label="schedules", name="recurringnudge_day3", recipient=Recipient(lms_user_id=1, email_address=ADDRESS)
+    )
+    channel().deliver(
+        message, RenderedEmail(from_name="Bees", subject="Hello", body_html="<p>Hi</p>", head_html="", body="Hi")
+    )
+
+
+def refusal():
+    with pytest.raises(DeliveryError) as caught:
+        deliver()
+    error = caught.value
+    assert "alice" not in f"{error} {error.detail}"
+    return error
+
+
+def test_what_sailthru_accepts_is_delivered_once(client, api):
+    deliver()
+    (request,) = api.requests
+    assert (request["template"], request["email"]) == ("schedules", ADDRESS)
+    assert request["vars"]["ace_template_from_name"] == "Bees"
+
+
+def test_a_wrong_signature_is_refused_for_good(client, api):
+    client.secret = "another"
+    error = refusal()
+    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_REFUSED, False)
+    assert error.detail == "Sailthru error 5: Authentication failed"
+    assert api.requests == []
+
+
+def test_the_rate_limit_is_temporary_until_its_reset(client, api):
+    reset_at = timezone.now().replace(microsecond=0) + timedelta(seconds=40)
+    api.status, api.answer = 429, {"error": 43, "errormsg": "Too many requests this minute"}
+    api.headers = {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": str(int(reset_at.timestamp()))}
+    error = refusal()
+    assert (error.reason, error.is_temporary, error.retry_at) == (FailReason.CHANNEL_REFUSED, True, reset_at)
+
+
+@pytest.mark.parametrize("reset", [None, "soon", "0", str(int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())), "9" * 30])
+def test_without_a_usable_reset_the_queue_decides_when(client, api, reset):
+    api.status, api.answer = 429, {"error": 43, "errormsg": "Too many requests this minute"}
+    api.headers = {"X-Rate-Limit-Reset": reset} if reset else {}
+    error = refusal()
+    assert (error.is_temporary, error.retry_at) == (True, None)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_an_internal_error_is_temporary(client, api, status):
+    api.status, api.answer = status, {"error": 9, "errormsg": f"Internal Error for {ADDRESS}"}
+    error = refusal()
+    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_REFUSED, True)
+
+
+@pytest.mark.parametrize("code", range(32, 38))
+def test_an_unwelcome_address_fails_for_good_with_code_and_meaning(client, api, code):
+    api.status, api.answer = 400, {"error": code, "errormsg": f"{ADDRESS} has opted out of delivery"}
+    error = refusal()
+    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_REFUSED, False)
+    assert error.detail.startswith(f"Sailthru error {code}: ")
+    assert len(error.detail) > 20
+
+
+def test_another_error_fails_for_good_with_its_text(client, api):
+    api.status, api.answer = 400, {"error": 14, "errormsg": f"Unknown template for {ADDRESS}"}
+    error = refusal()
+    assert (error.is_temporary, error.detail) == (False, "Sailthru error 14: Unknown template for (address)")
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, b"<html>Bad gateway</html>"),
+        (502, b"<html>Bad gateway</html>"),
+        (200, b""),
+        (200, []),
+        (200, [1]),
+        (200, {}),
+        (200, "yes"),
+        (503, {"message": "maintenance"}),
+    ],
+)
+def test_garbage_is_temporary(client, api, status, answer):
+    api.status, api.answer = status, answer
+    error = refusal()
+    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_ERROR, True)
+    assert f"HTTP {status}" in error.detail
+
+
+def test_silence_is_temporary_and_costs_the_timeout(client, api):
+    api.answer = None
+    began = time.monotonic()
+    error = refusal()
+    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_ERROR, True)
+    assert error.detail == "Sailthru did not answer (SailthruClientError)"
+    assert time.monotonic() - began < 2
+
+
+def test_a_refused_connection_is_temporary(client):
+    client.api_url = f"http://127.0.0.1:{free_port()}"
+    error = refusal()
+    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_ERROR, True)
+
+
+def test_debug_mode_asks_nobody(client, api, settings):
+    settings.ACE_CHANNEL_SAILTHRU_DEBUG = True
+    deliver()
+    assert api.requests == []
+
+
+def test_a_key_that_went_missing_fails_without_an_address(client, settings, caplog):
+    del settings.ACE_CHANNEL_SAILTHRU_API_KEY
+    error = refusal()
+    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_ERROR, False)
+    assert ADDRESS not in caplog.text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("code", "status"), [(None, "sent"), (32, "failed")])
+def test_a_nudge_goes_the_whole_way(client, api, code, status):
+    if code:
+        api.status, api.answer = 400, {"error": code, "errormsg": f"{ADDRESS} has opted out"}
+    open_site()
+    enroll(make_learner(), make_course("Bees & Wasps"))
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
+    row = ScheduledMessage.objects.get()
+    assert row.status == status
+    if code:
+        assert row.reason == "channel-refused: Sailthru error 32: opted out of all messages"
+    else:
+        assert row.channel == NAME
+        assert "{optout_confirm_url}" in api.requests[0]["vars"]["ace_template_body_html"]
+
+
+def test_the_app_does_not_import_the_client_of_itself():
+    code = (
+        "import os, sys, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup(); "
+        "import schedules.tasks, schedules.channels.mail; "
+        "sys.exit('sailthru' in sys.modules or 'schedules.channels.sailthru' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
