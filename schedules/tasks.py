@@ -93,6 +93,8 @@ def recover() -> dict[str, Any]:
     for row, bins in ledger.take_over_bins(now, oldest=now - timedelta(days=delivering.USEFUL_LIFE_DAYS)):
         for bin_number in bins:
             totals.add(_enqueue(resolve_bin, _run_of(row), bin_number=bin_number) or {})
+        if not bins:  # who settled its last message may have died before saying that the run is finished
+            ledger.settle(_run_of(row), now)
     while rows := ledger.take_over(now, TAKE_OVER_AT_ONCE):
         by_run = defaultdict(list)
         for message in rows:

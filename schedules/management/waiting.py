@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from django.db import InterfaceError, OperationalError, connection
+from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api
 from schedules.data import BINS
@@ -17,17 +19,34 @@ SECONDS_BETWEEN_LOOKS = 1.0
 LOOKS_BETWEEN_RECOVERIES = 5
 
 
+#: Looks in a row that may fail because the database or the broker is away.
+MOST_LOOKS_IN_VAIN = 120
+
+
 def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
-    """Look each second until every message is settled. Shows a bar on a terminal, lines elsewhere, on null nothing."""
+    """Look each second until every message is settled. Shows a bar on a terminal, lines elsewhere, on null nothing.
+
+    Workers go on while the database or the broker is away for a while, so this does as well.
+    """
     with _Progress(reports, stdout) as show:
-        looks = 0
-        while not api.is_finished(reports):
+        is_finished, looks, looks_in_vain = False, 0, 0
+        while True:
+            try:
+                is_finished = api.is_finished(reports)
+                looks += 1
+                if not is_finished and looks % LOOKS_BETWEEN_RECOVERIES == 0:
+                    api.recover()
+                looks_in_vain = 0
+            except (InterfaceError, OperationalError, BrokerError):
+                looks_in_vain += 1
+                if looks_in_vain > MOST_LOOKS_IN_VAIN:
+                    raise
+                if not connection.in_atomic_block:
+                    connection.close()
             show(reports)
+            if is_finished:
+                return
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            looks += 1
-            if looks % LOOKS_BETWEEN_RECOVERIES == 0:
-                api.recover()
-        show(reports)
 
 
 class _Progress:

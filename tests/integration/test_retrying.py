@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api, delivering, ledger, tasks
 from schedules.contrib.lms.host import LmsHost
@@ -225,6 +226,19 @@ def test_what_the_broker_lost_is_handed_out_again(channel, monkeypatch):
     assert not SendRun.objects.filter(finished_at=None).exists()
 
 
+def test_a_run_whose_last_worker_died_before_it_said_so_is_finished_later(channel, monkeypatch):
+    open_site()
+    enroll(make_learner(), make_course())
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "settle", lambda *_: None)
+        send()
+    assert SendRun.objects.filter(finished_at=None).count() == 2
+    let_time_pass(hours=1)
+    api.recover()
+    assert not SendRun.objects.filter(finished_at=None).exists()
+    assert len(channel) == 1
+
+
 def test_bins_of_long_ago_are_left_alone(channel, monkeypatch):
     open_site()
     enroll(make_learner(), make_course())
@@ -318,6 +332,34 @@ def test_waiting_shows_how_far_it_is_until_everything_is_settled(channel, monkey
     assert looks
     assert shown in out.getvalue()
     assert "recurringnudge_day3   -3   1      0             1" in out.getvalue()
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed"), BrokerError("refused")])
+def test_waiting_outlasts_a_database_or_a_broker_that_is_away(channel, monkeypatch, error):
+    open_site()
+    enroll(make_learner(), make_course())
+    is_finished, refusals = api.is_finished, [error, error]
+
+    def be_away(reports):
+        if refusals:
+            raise refusals.pop()
+        return is_finished(reports)
+
+    monkeypatch.setattr(api, "is_finished", be_away)
+    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
+    assert "recurringnudge_day3   -3   1      0             1" in send(wait=True)
+
+
+def test_waiting_does_not_outlast_one_that_stays_away(channel, monkeypatch):
+    open_site()
+
+    def be_away(reports):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(api, "is_finished", be_away)
+    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
+    with pytest.raises(OperationalError):
+        send(wait=True)
 
 
 def test_waiting_for_nothing_ends_at_once(channel):

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -98,15 +99,16 @@ class RabbitMQ:
 
     def carried(self) -> list[str]:
         """Up to 100 messages that wait in the queue now; they stay there."""
+        from amqp.exceptions import NotFound
         from kombu import Connection
 
-        with Connection(self.url) as connection:
+        found: list[str] = []
+        with Connection(self.url) as connection, suppress(NotFound):  # nobody has made the queue yet
             channel = connection.channel()
-            found = []
             while len(found) < 100 and (message := channel.basic_get(QUEUE)):  # not acknowledged: they go back
                 body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
                 found.append(body + json.dumps(message.headers, default=str) + json.dumps(message.properties))
-            return found
+        return found
 
     def _control(self, *arguments: str) -> None:
         program = shutil.which(self.program)

@@ -85,7 +85,9 @@ class Chaos:
         return "the queue was purged"
 
     def _look_at_the_broker(self) -> str:
-        found = self.broker.carried()
+        end = time.monotonic() + 5
+        while not (found := self.broker.carried()) and time.monotonic() < end:
+            time.sleep(0.2)
         self.carried += found
         return f"{len(found)} messages seen in the broker"
 
