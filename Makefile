@@ -48,10 +48,13 @@ test: $(TEST)
 test-services: $(SERVICES)
 	TEST_SERVICES=1 $(BIN)/python -m pytest -v tests/services
 
-# For each of the four pairs of database and broker.
+# Sizes are per pair of database and broker, of which there are four.
+soak: export SERVICES_MESSAGES ?= 25000
+soak: export SERVICES_KILLS ?= 250
+soak: export SERVICES_LEASE_SECONDS ?= 60
+soak: export SERVICES_SECONDS ?= 14400
 soak: $(SERVICES)
-	TEST_SERVICES=1 SERVICES_MESSAGES=25000 SERVICES_KILLS=250 SERVICES_LEASE_SECONDS=60 SERVICES_SECONDS=14400 \
-	$(BIN)/python -m pytest -v -s tests/services -k "nothing_is_lost"
+	TEST_SERVICES=1 $(BIN)/python -m pytest -v -s tests/services -k nothing_is_lost
 
 lint: $(LINT)
 	$(BIN)/ruff check

@@ -35,12 +35,14 @@ class Chaos:
     carried: list[str] = field(default_factory=list)
     _timers: list[threading.Timer] = field(default_factory=list)
 
-    def everything(self, kills: int) -> list[Step]:
-        """`kills` at random moments, and all that is disturbed without killing anybody."""
+    def everything(self, kills: int, rounds: int = 1) -> list[Step]:
+        """`kills` at random moments, and so many rounds of all that is disturbed without killing anybody."""
         ways = (self.workers.kill_child, self._kill_before_the_record, self.workers.kill_family)
         drawn = [self.chance.choices(ways, (5, 3, 2))[0] for _ in range(kills)]
         steps = [Step(at=self.chance.uniform(0.02, 0.92), act=act) for act in drawn]
-        return sorted([*steps, *self.all_but_kills()], key=lambda step: step.at)
+        for number in range(rounds):
+            steps += [Step(at=(number + step.at) / rounds, act=step.act) for step in self.all_but_kills()]
+        return sorted(steps, key=lambda step: step.at)
 
     def all_but_kills(self) -> list[Step]:
         """Broker, database, mail server and SIGTERM, each at about the same point each time."""

@@ -17,6 +17,7 @@ LONG = Size(
     seconds=float(os.environ.get("SERVICES_SECONDS", "270")),
     lease_seconds=int(os.environ.get("SERVICES_LEASE_SECONDS", "20")),
 )
+ROUNDS = max(1, LONG.messages // 2400)
 SHORT = Size(messages=300, refused=5, seconds=150)
 
 each_pair = pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def start(services, tmp_path):
 
 @each_pair
 def test_nothing_is_lost_and_nothing_is_doubled(database, broker, start, results):
-    result = start(database, broker, LONG, lambda chaos: chaos.everything(KILLS))
+    result = start(database, broker, LONG, lambda chaos: chaos.everything(KILLS, ROUNDS))
     results.append(result)
     assert result.kills >= KILLS * 3 // 4  # now and then there is no process to kill
     assert result.duplicates <= result.killed
