@@ -194,11 +194,12 @@ class Run:
 class Outcome:
     """What became of a message: `sent` has a channel and a language, all others a reason.
 
-    `retry_at`: when a `retry` may be tried again, if whoever refused it said so.
+    `retry_at`: when a `retry` may be tried again, if whoever refused it said so. `was_tried`: its channel was asked.
     """
 
     status: OutcomeStatus
     retry_at: datetime | None = None
+    was_tried: bool = True
     reason: str = ""
     detail: str = ""
     channel: str = ""

@@ -39,7 +39,7 @@ from schedules.data import (
     to_retry,
     without_addresses,
 )
-from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, where
+from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, TurnLater, where
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, base_context, message_language
 from schedules.models import ScheduledMessage
@@ -152,8 +152,9 @@ def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Out
         attempts = row.attempts + 1  # this one has been counted since the row was read
         wait = min(conf.retry_seconds * 2 ** (attempts - 1), MOST_RETRY_SECONDS)
         retry_at = now + timedelta(seconds=wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
-        retry_at = max(retry_at, outcome.retry_at or retry_at)
-        if attempts < conf.retry_attempts and retry_at < _expires_at(row):
+        if outcome.retry_at is not None:
+            retry_at = max(retry_at, outcome.retry_at) if outcome.was_tried else outcome.retry_at
+        if retry_at < _expires_at(row) and (attempts < conf.retry_attempts or not outcome.was_tried):
             return replace(outcome, retry_at=retry_at)
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
@@ -170,7 +171,10 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
         return skipped(SkipReason(skip.reason))
     except DeliveryError as error:
         reason = FailReason(error.reason)
-        return to_retry(reason, error.detail, error.retry_at) if error.is_temporary else failed(reason, error.detail)
+        if not error.is_temporary:
+            return failed(reason, error.detail)
+        outcome = to_retry(reason, error.detail, error.retry_at)
+        return replace(outcome, was_tried=not isinstance(error, TurnLater))
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded
         log.error("Message %s failed: %s", decision.entry.uuid, where(error))
         return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
