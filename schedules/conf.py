@@ -30,6 +30,8 @@ DEFAULTS: Mapping[str, Any] = {
     "DELIVERY_BATCH_SIZE": 100,
     "LEASE_SECONDS": 900,
     "FILE_EMAIL_DIRECTORY": "ace_messages",
+    "CATCH_UP_DAYS": 3,
+    "FAILED_SHARE": 0.05,
 }
 
 
@@ -94,6 +96,16 @@ class Conf:
         """Where the `file_email` channel writes its messages; relative to the working directory."""
         return Path(self._own("FILE_EMAIL_DIRECTORY", (str, Path), bool, "the path of a directory"))
 
+    @property
+    def catch_up_days(self) -> int:
+        """How many days back a daily run does what was missed, at most; 0: it does today alone."""
+        return self._count("CATCH_UP_DAYS", least=0, most=100)
+
+    @property
+    def failed_share(self) -> float:
+        """Share of the last day's messages, from 0 to 1, that may fail before it counts as a problem."""
+        return float(self._own("FAILED_SHARE", (int, float), lambda share: 0 <= share <= 1, "a number from 0 to 1"))
+
     # The LMS's and ACE's --------------------------------------------------------------------------
 
     @property
@@ -151,8 +163,9 @@ class Conf:
             raise ConfigurationError(f"SCHEDULES[{key!r}] is {shown}; allowed: {allowed}.")
         return value
 
-    def _count(self, key: str, most: int = 10_000_000) -> int:
-        count: int = self._own(key, int, lambda value: 1 <= value <= most, f"a whole number from 1 to {most}")
+    def _count(self, key: str, most: int = 10_000_000, least: int = 1) -> int:
+        allowed = f"a whole number from {least} to {most}"
+        count: int = self._own(key, int, lambda value: least <= value <= most, allowed)
         return count
 
 
