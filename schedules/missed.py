@@ -35,7 +35,7 @@ class PastRun:
 def days_to_run(site_id: int, message_type: str, today: date) -> list[date]:
     """Today, and before it the days that were missed, at most `CATCH_UP_DAYS` back. Never empty; oldest first."""
     first = today - timedelta(days=conf.catch_up_days)
-    runs = SendRun.objects.filter(site_id=site_id, message_type=message_type, date__lt=today).order_by("-date")
+    runs = SendRun.objects.filter(site_id=site_id, message_type=message_type, date__lte=today).order_by("-date")
     recent = list(_past_runs(runs.filter(date__gte=first)))
     zone = conf.time_zone
     memory = last_day(recent, zone)

@@ -243,7 +243,7 @@ def _tried(ids: Collection[int], now: datetime) -> dict[int, tuple[int, int]]:
     counted = (
         rows.order_by()
         .values_list("site")
-        .annotate(failed=Count("pk", filter=has_failed), tried=Count("pk"))
+        .annotate(failed=Count("pk", filter=Q(status=Status.FAILED)), tried=Count("pk"))
     )
     found = dict.fromkeys(ids, (0, 0))
     found.update({site_id: (failed, tried) for site_id, failed, tried in counted})
