@@ -22,6 +22,7 @@ EnrollmentKey = tuple[int, str]
 #: A day's learners are searched in this many parts, learner's id modulo 24: one Celery task each.
 BINS = 24
 
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
@@ -207,7 +208,8 @@ def skipped(reason: SkipReason) -> Outcome:
 
 
 def failed(reason: FailReason, detail: str = "") -> Outcome:
-    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(detail))
+    """`detail` may be anybody's words, such as a host's: addresses in it do not reach the ledger."""
+    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(without_addresses(detail)))
 
 
 @dataclass(kw_only=True)
@@ -242,6 +244,11 @@ class Totals:
     def as_dict(self) -> dict[str, Any]:
         """JSON primitives; the same shape as `SendRun.counts`."""
         return {**vars(self), "skipped": dict(self.skipped), "failed": dict(self.failed)}
+
+
+def without_addresses(text: str) -> str:
+    """`text` with `(address)` in place of whatever looks like an e-mail address."""
+    return _ADDRESS.sub("(address)", text)
 
 
 def one_line(text: str) -> str:

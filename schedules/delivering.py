@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -19,15 +18,30 @@ from django.template import TemplateSyntaxError
 from django.utils import timezone, translation
 from edx_ace import ace
 from edx_ace.channel import ChannelType
-from edx_ace.recipient import Recipient
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import ledger, toggles
 from schedules.conf import conf
-from schedules.data import FailReason, Outcome, OutcomeStatus, Run, SkipReason, Totals, failed, skipped
+from schedules.data import (
+    FailReason,
+    Outcome,
+    OutcomeStatus,
+    Run,
+    SkipReason,
+    Totals,
+    failed,
+    skipped,
+    without_addresses,
+)
 from schedules.exceptions import ConfigurationError, DeliveryError, SkipRecipient, where
 from schedules.message_types import resolver_for
-from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, base_context, message_language
+from schedules.message_types.base import (
+    QuietRecipient,
+    ScheduleMessage,
+    ScheduleMessageType,
+    base_context,
+    message_language,
+)
 from schedules.optout import opt_outs_already_read
 from schedules.resolving import Decision, Resolver
 
@@ -41,8 +55,6 @@ _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
 
 # edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
 _MOST_WAITING = timedelta(seconds=5)
-
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
 
 
 def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
@@ -116,7 +128,7 @@ def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Dec
     language = message_language(decision.courses[0].course, learner, resolver.site_values)
     with translation.override(language):
         context = {**base_context(resolver), **resolver.context(decision.courses)}
-    recipient = Recipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
+    recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
     message.options["from_address"] = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms(
@@ -153,7 +165,7 @@ def _explain(message: ScheduleMessage) -> None:
     if ChannelType.EMAIL.value not in str(reports.get("policy_allowed_channels", "")).split(","):
         raise SkipRecipient(SkipReason.POLICY)
     if "email_error" in reports:
-        raise DeliveryError(FailReason.CHANNEL_REFUSED, _without_addresses(str(reports["email_error"])))
+        raise DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(reports["email_error"])))
     if "template_error" in reports:
         raise DeliveryError(FailReason.TEMPLATE_MISSING, str(reports["template_error"]).splitlines()[-1])
     if "email_delivery_expired" in reports:
@@ -174,7 +186,3 @@ def _quiet_file_channel() -> Iterator[None]:
     is_loud = conf.default_channel == "file_email" and not show_messages.get()
     with redirect_stdout(io.StringIO()) if is_loud else nullcontext():
         yield
-
-
-def _without_addresses(text: str) -> str:
-    return _ADDRESS.sub("(address)", text)

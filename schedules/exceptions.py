@@ -55,6 +55,13 @@ class DeliveryError(SchedulesError):
         self.retry_at = retry_at
 
 
+class TaskFailed(SchedulesError):
+    """A task broke. It stands for the error, whose class and frames it names: Celery logs what a task raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(where(error))
+
+
 def where(error: BaseException) -> str:
     """The error's class and its frames, for logs: not its message, which may hold an address."""
     return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()
