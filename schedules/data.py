@@ -215,11 +215,14 @@ def skipped(reason: SkipReason) -> Outcome:
 
 
 def failed(reason: FailReason, detail: str = "") -> Outcome:
-    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(detail))
+    """`detail` may be anybody's words, such as a host's: addresses in it do not reach the ledger."""
+    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(without_addresses(detail)))
 
 
 def to_retry(reason: FailReason, detail: str = "", retry_at: datetime | None = None) -> Outcome:
-    return Outcome(status=OutcomeStatus.RETRY, reason=reason.value, detail=one_line(detail), retry_at=retry_at)
+    return Outcome(
+        status=OutcomeStatus.RETRY, reason=reason.value, detail=one_line(without_addresses(detail)), retry_at=retry_at
+    )
 
 
 @dataclass(kw_only=True)

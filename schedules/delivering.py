@@ -21,7 +21,6 @@ from django.template import TemplateSyntaxError
 from django.utils import timezone, translation
 from edx_ace import ace
 from edx_ace.channel import ChannelType
-from edx_ace.recipient import Recipient
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import ledger, pacing, toggles
@@ -41,7 +40,13 @@ from schedules.data import (
 )
 from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, TurnLater, where
 from schedules.message_types import resolver_for
-from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, base_context, message_language
+from schedules.message_types.base import (
+    QuietRecipient,
+    ScheduleMessage,
+    ScheduleMessageType,
+    base_context,
+    message_language,
+)
 from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
 from schedules.resolving import Decision, Resolver
@@ -189,7 +194,7 @@ def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Dec
     language = message_language(decision.courses[0].course, learner, resolver.site_values)
     with translation.override(language):
         context = {**base_context(resolver), **resolver.context(decision.courses)}
-    recipient = Recipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
+    recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
     message.options["from_address"] = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms(
