@@ -141,7 +141,7 @@ class Conf:
     @property
     def catch_up_days(self) -> int:
         """How many days back a daily run does what was missed, at most; 0: it does today alone."""
-        return self._count("CATCH_UP_DAYS", least=0, most=100)
+        return self._count("CATCH_UP_DAYS", least=0, most=30)
 
     @property
     def failed_share(self) -> float:

@@ -10,8 +10,8 @@ from django.db import models, router
 
 from schedules.models import ScheduledMessage, SendRun
 
-#: A row is the proof that a message was sent: a day that is run again without it sends twice. Nothing that runs
-#: by itself, catch-up and retries, reaches back this far.
+#: A row is the proof that a message was sent: a day that is run again without it sends twice. Neither
+#: catch-up nor `--since` reaches back further.
 LEAST_DAYS = 30
 
 _BATCH = 1000

@@ -102,6 +102,7 @@ def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@_telling_no_words
 def recover() -> dict[str, Any]:
     """Hand out again what nobody answers for: due retries, dead workers' messages, what the broker lost.
 

@@ -21,6 +21,7 @@ from schedules.days import day_of
 from schedules.exceptions import ConfigurationError
 from schedules.management import waiting
 from schedules.missed import days_to_run
+from schedules.retention import LEAST_DAYS
 
 COLUMNS = ("message", "day", "found", "already sent", "sent", "skipped", "failed")
 
@@ -28,7 +29,7 @@ COLUMNS = ("message", "day", "found", "already sent", "sent", "skipped", "failed
 FIRST_DATE, LAST_DATE = date(1000, 1, 1), date(9000, 1, 1)
 
 # What --since may ask for at a stroke; --date goes further, one day at a time.
-MOST_DAYS_SINCE = 100
+MOST_DAYS_SINCE = LEAST_DAYS  # whoever was written to since then is still in the ledger
 
 
 class SendCommand(BaseCommand):
