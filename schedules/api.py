@@ -114,10 +114,11 @@ def enqueue_day(
         resolver_class(run, site)  # reads the site's configuration: better refused here than in 24 tasks
         reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
     stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
+    _open_runs(reports, stopped, now)
     token = delivering.show_messages.set(show_messages)
     try:
         for report in reports:
-            _enqueue_run(report, stopped, now)
+            _enqueue_run(report)
     finally:
         delivering.show_messages.reset(token)
     return reports
@@ -139,11 +140,15 @@ def is_finished(reports: Sequence[RunReport]) -> bool:
     return all(row.finished_at is not None for row in rows.values())
 
 
-def _enqueue_run(report: RunReport, stopped: str, now: datetime) -> None:
-    run = report.run
-    if not run.is_test:
-        ledger.open_run(run, now, stopped)
-    if stopped:
-        report.stopped = stopped
-        return
-    report.totals, report.failed_bins = tasks.enqueue_bins(run)
+def _open_runs(reports: Sequence[RunReport], stopped: str, now: datetime) -> None:
+    """All before the first is queued: should this process die in between, the ones not begun are seen as unfinished."""
+    with transaction.atomic():
+        for report in reports:
+            report.stopped = stopped
+            if not report.run.is_test:
+                ledger.open_run(report.run, now, stopped)
+
+
+def _enqueue_run(report: RunReport) -> None:
+    if not report.stopped:
+        report.totals, report.failed_bins = tasks.enqueue_bins(report.run)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SchedulesConfig(AppConfig):
-    """Connects the host's signals and the system checks."""
+    """Connects the host's signals, the system checks and the periodic task."""
 
     name = "schedules"
     label = "schedules"
@@ -15,4 +15,4 @@ class SchedulesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from schedules import checks, receivers  # noqa: F401, PLC0415 - importing them connects them
+        from schedules import checks, daily, receivers  # noqa: F401, PLC0415 - importing them connects them

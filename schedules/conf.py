@@ -36,6 +36,8 @@ DEFAULTS: Mapping[str, Any] = {
     "SMTP_MESSAGES_PER_CONNECTION": 100,
     "SMTP_TIMEOUT_SECONDS": 30,
     "MESSAGES_PER_SECOND": {},
+    "CATCH_UP_DAYS": 3,
+    "FAILED_SHARE": 0.05,
 }
 
 
@@ -136,6 +138,16 @@ class Conf:
         )
         return rates
 
+    @property
+    def catch_up_days(self) -> int:
+        """How many days back a daily run does what was missed, at most; 0: it does today alone."""
+        return self._count("CATCH_UP_DAYS", least=0, most=30)
+
+    @property
+    def failed_share(self) -> float:
+        """Share of the last day's messages, from 0 to 1, that may fail before it counts as a problem."""
+        return float(self._own("FAILED_SHARE", (int, float), lambda share: 0 <= share <= 1, "a number from 0 to 1"))
+
     # The LMS's and ACE's --------------------------------------------------------------------------
 
     @property
@@ -193,8 +205,9 @@ class Conf:
             raise ConfigurationError(f"SCHEDULES[{key!r}] is {shown}; allowed: {allowed}.")
         return value
 
-    def _count(self, key: str, most: int = 10_000_000) -> int:
-        count: int = self._own(key, int, lambda value: 1 <= value <= most, f"a whole number from 1 to {most}")
+    def _count(self, key: str, most: int = 10_000_000, least: int = 1) -> int:
+        allowed = f"a whole number from {least} to {most}"
+        count: int = self._own(key, int, lambda value: least <= value <= most, allowed)
         return count
 
 

@@ -194,11 +194,12 @@ class Run:
 class Outcome:
     """What became of a message: `sent` has a channel and a language, all others a reason.
 
-    `retry_at`: when a `retry` may be tried again, if whoever refused it said so.
+    `retry_at`: when a `retry` may be tried again, if whoever refused it said so. `was_tried`: its channel was asked.
     """
 
     status: OutcomeStatus
     retry_at: datetime | None = None
+    was_tried: bool = True
     reason: str = ""
     detail: str = ""
     channel: str = ""
@@ -214,11 +215,14 @@ def skipped(reason: SkipReason) -> Outcome:
 
 
 def failed(reason: FailReason, detail: str = "") -> Outcome:
-    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(detail))
+    """`detail` may be anybody's words, such as a host's: addresses in it do not reach the ledger."""
+    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(without_addresses(detail)))
 
 
 def to_retry(reason: FailReason, detail: str = "", retry_at: datetime | None = None) -> Outcome:
-    return Outcome(status=OutcomeStatus.RETRY, reason=reason.value, detail=one_line(detail), retry_at=retry_at)
+    return Outcome(
+        status=OutcomeStatus.RETRY, reason=reason.value, detail=one_line(without_addresses(detail)), retry_at=retry_at
+    )
 
 
 @dataclass(kw_only=True)

@@ -21,7 +21,6 @@ from django.template import TemplateSyntaxError
 from django.utils import timezone, translation
 from edx_ace import ace
 from edx_ace.channel import ChannelType
-from edx_ace.recipient import Recipient
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import ledger, pacing, toggles
@@ -39,9 +38,15 @@ from schedules.data import (
     to_retry,
     without_addresses,
 )
-from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, where
+from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, TurnLater, where
 from schedules.message_types import resolver_for
-from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, base_context, message_language
+from schedules.message_types.base import (
+    QuietRecipient,
+    ScheduleMessage,
+    ScheduleMessageType,
+    base_context,
+    message_language,
+)
 from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
 from schedules.resolving import Decision, Resolver
@@ -152,8 +157,9 @@ def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Out
         attempts = row.attempts + 1  # this one has been counted since the row was read
         wait = min(conf.retry_seconds * 2 ** (attempts - 1), MOST_RETRY_SECONDS)
         retry_at = now + timedelta(seconds=wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
-        retry_at = max(retry_at, outcome.retry_at or retry_at)
-        if attempts < conf.retry_attempts and retry_at < _expires_at(row):
+        if outcome.retry_at is not None:
+            retry_at = max(retry_at, outcome.retry_at) if outcome.was_tried else outcome.retry_at
+        if retry_at < _expires_at(row) and (attempts < conf.retry_attempts or not outcome.was_tried):
             return replace(outcome, retry_at=retry_at)
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
@@ -170,7 +176,10 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
         return skipped(SkipReason(skip.reason))
     except DeliveryError as error:
         reason = FailReason(error.reason)
-        return to_retry(reason, error.detail, error.retry_at) if error.is_temporary else failed(reason, error.detail)
+        if not error.is_temporary:
+            return failed(reason, error.detail)
+        outcome = to_retry(reason, error.detail, error.retry_at)
+        return replace(outcome, was_tried=not isinstance(error, TurnLater))
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded
         log.error("Message %s failed: %s", decision.entry.uuid, where(error))
         return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
@@ -185,7 +194,7 @@ def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Dec
     language = message_language(decision.courses[0].course, learner, resolver.site_values)
     with translation.override(language):
         context = {**base_context(resolver), **resolver.context(decision.courses)}
-    recipient = Recipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
+    recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
     message.options["from_address"] = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms(

@@ -116,6 +116,7 @@ def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime) -> None:
         sent_at=now if outcome.status == OutcomeStatus.SENT else None,
         due_at=outcome.retry_at if is_retry else None,
         leased_until=outcome.retry_at if is_retry else None,
+        attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
     )
 
 

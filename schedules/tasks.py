@@ -8,14 +8,16 @@ A task's arguments are those of its `Run`, written by `_arguments` and read by `
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from celery.exceptions import TaskPredicate
 from celery.result import EagerResult
 from django.contrib.sites.models import Site
 from django.utils import timezone
@@ -23,7 +25,7 @@ from django.utils import timezone
 from schedules import delivering, ledger
 from schedules.conf import conf
 from schedules.data import BINS, Outcome, Run, Totals
-from schedules.exceptions import where
+from schedules.exceptions import TaskFailed, where
 from schedules.message_types import resolver_for
 from schedules.models import SendRun
 from schedules.resolving import Decision
@@ -73,7 +75,23 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
     return {**totals.as_dict(), "errors": errors}
 
 
+def _telling_no_words(task: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Celery logs the text of what a task raises, and that may hold an address; ours says the class and frames."""
+
+    @functools.wraps(task)
+    def guarded(**arguments: Any) -> dict[str, Any]:
+        try:
+            return task(**arguments)
+        except TaskPredicate:  # how a task asks Celery to retry or ignore it
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again in our words
+            raise TaskFailed(error) from None
+
+    return guarded
+
+
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@_telling_no_words
 def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
     """Send a batch of messages."""
     run = _run(arguments)
@@ -84,6 +102,7 @@ def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@_telling_no_words
 def recover() -> dict[str, Any]:
     """Hand out again what nobody answers for: due retries, dead workers' messages, what the broker lost.
 

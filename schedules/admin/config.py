@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from waffle import get_waffle_flag_model
 
+from schedules.admin.banner import StatusBanner
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
     DynamicUpgradeDeadlineConfiguration,
@@ -149,7 +150,7 @@ def _icon(is_on: bool) -> str:
 
 
 @admin.register(ScheduleConfig)
-class ScheduleConfigAdmin(KeyedConfigurationPage):
+class ScheduleConfigAdmin(StatusBanner, KeyedConfigurationPage):
     """The switches of one site. The inherited `enabled` is not shown, for nothing reads it."""
 
     list_display = ("site", "create_schedules", "hold_back_ratio", *map(switches_column, SWITCHED_TYPES))

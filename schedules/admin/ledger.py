@@ -19,6 +19,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
+from schedules.admin.banner import StatusBanner
 from schedules.admin.base import ReadOnlyAdmin, learners
 from schedules.admin.counts import Counts
 from schedules.data import FailReason, SkipReason
@@ -102,7 +103,7 @@ class DayFilter(admin.SimpleListFilter):
 
 
 @admin.register(ScheduledMessage)
-class ScheduledMessageAdmin(ReadOnlyAdmin):
+class ScheduledMessageAdmin(StatusBanner, ReadOnlyAdmin):
     """The ledger."""
 
     list_display = ("name", "learner", "site", "target_date", "status", "reason", "sent_at", "run_link")
@@ -164,7 +165,7 @@ class RunStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(SendRun)
-class SendRunAdmin(ReadOnlyAdmin):
+class SendRunAdmin(StatusBanner, ReadOnlyAdmin):
     """The runs: one message type, site, day and day offset each."""
 
     list_display = (

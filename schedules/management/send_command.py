@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
+from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
@@ -19,11 +20,16 @@ from schedules.data import Totals
 from schedules.days import day_of
 from schedules.exceptions import ConfigurationError
 from schedules.management import waiting
+from schedules.missed import days_to_run
+from schedules.retention import LEAST_DAYS
 
 COLUMNS = ("message", "day", "found", "already sent", "sent", "skipped", "failed")
 
 # Calendar arithmetic needs room on both sides, and some databases keep no year before 1000.
 FIRST_DATE, LAST_DATE = date(1000, 1, 1), date(9000, 1, 1)
+
+# What --since may ask for at a stroke; --date goes further, one day at a time.
+MOST_DAYS_SINCE = LEAST_DAYS  # whoever was written to since then is still in the ledger
 
 
 class SendCommand(BaseCommand):
@@ -35,6 +41,8 @@ class SendCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("site_domain", help="domain of the site, whatever its case")
         parser.add_argument("--date", help="the day to run for, as YYYY-MM-DD; default: today")
+        parser.add_argument("--since", metavar="DATE", help="run for every day from this one to today")
+        parser.add_argument("--no-catch-up", action="store_true", help="run for today alone, whatever was missed")
         parser.add_argument(
             "--override-recipient-email",
             metavar="ADDRESS",
@@ -56,27 +64,47 @@ class SendCommand(BaseCommand):
         if override_address is not None:
             _check_address(override_address)
         now = timezone.now()
+        failed_bins = 0
         try:
             conf.validate()
             site = api.find_site(options["site_domain"])
-            today = _parse_date(options["date"]) if options["date"] is not None else day_of(now, conf.time_zone)
-            reports = api.enqueue_day(
-                self.message_type,
-                site,
-                today,
-                now=now,
-                day_offsets=self.day_offsets(options),
-                override_address=override_address,
-                show_messages=options["verbosity"] > 1,
-            )
+            for day in self._days(site, options, now):
+                reports = api.enqueue_day(
+                    self.message_type,
+                    site,
+                    day,
+                    now=now,
+                    day_offsets=self.day_offsets(options),
+                    override_address=override_address,
+                    show_messages=options["verbosity"] > 1,
+                )
+                self.say(f"{self.message_type} for {site.domain} on {day}")
+                if override_address is not None:
+                    self.say(
+                        f"A test: every message goes to {override_address}; the ledger is neither read nor written."
+                    )
+                elif options["wait"] and not any(report.stopped for report in reports):
+                    waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
+                self._report(reports, site.domain)
+                failed_bins += sum(len(report.failed_bins) for report in reports)
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
-        self.say(f"{self.message_type} for {site.domain} on {today}")
-        if override_address is not None:
-            self.say(f"A test: every message goes to {override_address}; the ledger is neither read nor written.")
-        elif options["wait"] and not any(report.stopped for report in reports):
-            waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
-        self._report(reports, site.domain)
+        if failed_bins:
+            raise CommandError(
+                f"{failed_bins} bins failed; the log says where. Mend the cause and run the command again for "
+                "that date: what was sent is not sent twice."
+            )
+
+    def _days(self, site: Site, options: Mapping[str, Any], now: datetime) -> list[date]:
+        """The days that the options ask for, oldest first; by default today, after those that were missed."""
+        today = day_of(now, conf.time_zone)
+        if options["since"] is not None:
+            return _days_since(options, today)
+        if options["date"] is not None:
+            return [_parse_date("--date", options["date"])]
+        if options["no_catch_up"] or options["override_recipient_email"] is not None:
+            return [today]
+        return days_to_run(site.pk, self.message_type, today)
 
     def say(self, text: str) -> None:
         if self.verbosity > 0:
@@ -100,12 +128,6 @@ class SendCommand(BaseCommand):
             self.say(line)
         if any(report.totals and report.totals.pending for report in reports):
             self.say("What is pending is tried again by recover_messages, or at once with --wait.")
-        failed_bins = sum(len(report.failed_bins) for report in reports)
-        if failed_bins:
-            raise CommandError(
-                f"{failed_bins} bins failed; the log says where. Mend the cause and run the command again for "
-                "that date: what was sent is not sent twice."
-            )
 
 
 def table(reports: Sequence[api.RunReport]) -> list[str]:
@@ -133,14 +155,31 @@ def by_reason(counts: Mapping[str, int]) -> str:
     return f"{sum(counts.values())} ({said})" if said else "0"
 
 
-def _parse_date(text: str) -> date:
+def _days_since(options: Mapping[str, Any], today: date) -> list[date]:
+    """Every day from `--since` to today."""
+    for option, is_given in (("--date", options["date"] is not None), ("--no-catch-up", options["no_catch_up"])):
+        if is_given:
+            raise CommandError(f"--since and {option} contradict each other; give one of them.")
+    first = _parse_date("--since", options["since"])
+    if first > today:
+        raise CommandError(f"--since is {first}, which is later than today, {today}; give a day that is not.")
+    earliest = today - timedelta(days=MOST_DAYS_SINCE)
+    if first < earliest:
+        raise CommandError(
+            f"--since is {first}, more than {MOST_DAYS_SINCE} days ago; give {earliest} or later, "
+            "or single days as --date."
+        )
+    return [first + timedelta(days=number) for number in range((today - first).days + 1)]
+
+
+def _parse_date(option: str, text: str) -> date:
     is_of_form = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
     try:
         day = date.fromisoformat(text) if is_of_form else None
     except ValueError:
         day = None
     if day is None or not FIRST_DATE <= day <= LAST_DATE:
-        raise CommandError(f"--date is {text!r}; give a day of the calendar as YYYY-MM-DD, such as 2026-03-09.")
+        raise CommandError(f"{option} is {text!r}; give a day of the calendar as YYYY-MM-DD, such as 2026-03-09.")
     return day
 
 

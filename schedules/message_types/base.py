@@ -23,6 +23,13 @@ from schedules.sites import SiteValues
 TEMPLATE_REVISION = 1
 
 
+class QuietRecipient(Recipient):
+    """A recipient who keeps their address to themselves: Django logs a template's whole context, at DEBUG."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(lms_user_id={self.lms_user_id})"
+
+
 class ScheduleMessage(Message):
     """A message that keeps what edx-ace reports about it: `ace.send()` itself never says why nothing was sent."""
 

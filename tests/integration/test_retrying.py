@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api, delivering, ledger, tasks
 from schedules.contrib.lms.host import LmsHost
-from schedules.exceptions import DeliveryError, HostError
+from schedules.exceptions import DeliveryError, HostError, TurnLater
 from schedules.management import waiting
 from schedules.models import ScheduledMessage, SendRun
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
@@ -119,6 +119,26 @@ def test_who_refuses_may_say_when_to_come_back(channel):
     channel.errors += [busy(retry_at=later)]
     send()
     assert one().due_at == later
+
+
+def test_waiting_for_ones_turn_is_no_try(channel, monkeypatch, settings):
+    settings.SCHEDULES = {"RETRY_ATTEMPTS": 2}
+    open_site()
+    enroll(make_learner(), make_course())
+    turn = timezone.now() + timedelta(minutes=7)
+    later = [TurnLater("channel-refused", "the rate", is_temporary=True, retry_at=turn) for _ in range(3)]
+
+    def wait_for_turn(*args):
+        if later:
+            raise later.pop()
+
+    monkeypatch.setattr(delivering.pacing, "wait_for_turn", wait_for_turn)
+    send()
+    assert (one().status, one().due_at, one().attempts) == (Status.CLAIMED, turn, 0)
+    for _ in range(3):
+        let_time_pass(hours=2)
+        api.recover()
+    assert (one().status, one().attempts) == (Status.SENT, 1)
 
 
 def test_after_the_last_try_the_message_has_failed_with_its_reason(channel, settings):

@@ -105,21 +105,17 @@ def test_settings_that_a_site_replaces_are_marked():
 # Commands -----------------------------------------------------------------------------------------
 
 
-def commands(pattern="[!_]*.py"):
-    return sorted(path.stem for path in (APP / "management/commands").glob(pattern))
-
-
-def send_commands():
-    return commands("send_*.py")
+def app_commands():
+    return sorted(path.stem for path in (APP / "management/commands").glob("[!_]*.py"))
 
 
 def test_the_commands_are_those_that_are_documented():
-    assert sorted(first_cells(page("reference/commands"))) == send_commands()
-    assert sorted(re.findall(r"^(\w+_\w+)\n-+$", page("reference/commands"), re.M)) == commands()
-    assert sorted(re.findall(r"^\.\. program:: (\w+)$", page("reference/commands"), re.M)) == commands()
+    assert sorted(first_cells(page("reference/commands"))) == app_commands()
+    assert sorted(re.findall(r"^([a-z]+_[a-z_]+)\n-+$", page("reference/commands"), re.M)) == app_commands()
+    assert sorted(re.findall(r"^\.\. program:: (\w+)$", page("reference/commands"), re.M)) == app_commands()
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", app_commands())
 def test_the_options_of_a_command_are_those_that_are_documented(name):
     command = load_command_class("schedules", name)
     parser = command.create_parser("manage.py", name)
@@ -148,7 +144,7 @@ def test_commands_and_targets_that_pages_name_exist(path):
     text = path.read_text(encoding="utf-8")
     if path.name == "add-a-message-type.rst":
         text = text.replace("send_welcome", "send_recurring_nudge")
-    commands = {*get_commands(), *send_commands()}
+    commands = {*get_commands(), *app_commands()}
     assert set(re.findall(r"manage\.py (?!COMMAND)([a-z_]+)", text)) <= commands
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert set(re.findall(r"(?:``|^ +)make ([a-z-]+)", text, re.M)) <= targets

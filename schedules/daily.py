@@ -1,0 +1,43 @@
+"""The daily run without cron: what a command does, as a task that Celery beat can call."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from schedules import api
+from schedules.conf import conf
+from schedules.days import day_of
+from schedules.exceptions import ConfigurationError
+from schedules.missed import days_to_run
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="schedules.tasks.run_day", ignore_result=True)
+def run_day(message_type: str, site_domain: str) -> None:
+    """Do today for a site and message type, and before it the days that were missed. Logs what a command prints."""
+    now = timezone.now()
+    try:
+        conf.validate()
+        site = api.find_site(site_domain)
+        for day in days_to_run(site.pk, message_type, day_of(now, conf.time_zone)):
+            for report in api.enqueue_day(message_type, site, day, now=now):
+                _log(report, site.domain)
+    except ConfigurationError as error:
+        log.error("%s for %s was refused: %s", message_type, site_domain, error)
+
+
+def _log(report: api.RunReport, domain: str) -> None:
+    run = report.run
+    subject = f"{report.name} for {domain} on {run.today}, run {run.uuid}"
+    if report.stopped:
+        log.warning("%s: nothing was queued, %s", subject, report.stopped)
+    elif report.failed_bins:
+        log.error("%s: %s bins failed; the log says where", subject, len(report.failed_bins))
+    elif report.totals is None:
+        log.info("%s: queued", subject)
+    else:
+        log.info("%s: %s", subject, report.totals.as_dict())

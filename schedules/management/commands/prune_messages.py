@@ -1,0 +1,51 @@
+"""manage.py prune_messages --older-than DAYS."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from schedules import retention
+
+#: About as long as calendars go back.
+_MOST_DAYS = 36_500
+
+
+class Command(BaseCommand):
+    help = "Delete settled messages, and runs without messages, that are older than some days."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--older-than",
+            type=int,
+            required=True,
+            metavar="DAYS",
+            help=f"how many days to keep, at least {retention.LEAST_DAYS}",
+        )
+
+    def handle(self, **options: Any) -> None:
+        days = options["older_than"]
+        if not retention.LEAST_DAYS <= days <= _MOST_DAYS:
+            raise CommandError(
+                f"--older-than is {days}; give a whole number from {retention.LEAST_DAYS} to {_MOST_DAYS}. A row "
+                "is the proof that a message was sent: without it, a day that is run again sends twice."
+            )
+        before = timezone.now() - timedelta(days=days)
+        messages = self._prune("messages", retention.prune_messages(before), options["verbosity"])
+        runs = self._prune("runs", retention.prune_runs(before), options["verbosity"])
+        if options["verbosity"] > 0:
+            self.stdout.write(f"Deleted {messages} messages and {runs} runs from before {before.date()}.")
+            self.stdout.write(f"Do not run days before {before.date()} again: what was sent then would be sent twice.")
+
+    def _prune(self, what: str, batches: Iterator[int], verbosity: int) -> int:
+        total = 0
+        for count in batches:
+            total += count
+            if verbosity > 1:
+                self.stdout.write(f"{total} {what} so far")
+        return total

@@ -1,0 +1,68 @@
+"""manage.py schedules_status SITE_DOMAIN."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+
+from schedules import api
+from schedules.conf import conf
+from schedules.exceptions import ConfigurationError
+from schedules.management.send_command import by_reason, in_columns
+from schedules.status import LastRun, SiteStatus, TypeStatus, site_status
+
+COLUMNS = ("type", "find", "send", "last run for", "finished", "found", "already sent", "sent", "skipped", "failed")
+
+
+class Command(BaseCommand):
+    help = "Say how a site's messages fare; exit status 1 when somebody must look."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+        parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            conf.validate()
+            status = site_status(api.find_site(options["site_domain"]), timezone.now())
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(status.as_dict(), cls=DjangoJSONEncoder, indent=2))
+        else:
+            self.stdout.write("\n".join(lines(status)))
+        if status.problems:
+            more = f" (and {len(status.problems) - 1} more)" if len(status.problems) > 1 else ""
+            raise CommandError(f"{status.site} needs somebody to look: {status.problems[0]}{more}")
+
+
+def lines(status: SiteStatus) -> list[str]:
+    """The status as text."""
+    return [
+        status.site,
+        *in_columns([COLUMNS, *map(_row, status.types)]),
+        f"pending {status.pending}, retrying {status.retrying}, stuck {status.stuck}",
+        f"failed in the last 7 days: {by_reason(status.failed)}",
+        *(f"PROBLEM: {problem}" for problem in status.problems or ()),
+        *(() if status.problems else ("All is well.",)),
+    ]
+
+
+def _row(one: TypeStatus) -> tuple[str, ...]:
+    switches = ("on" if is_on else "off" for is_on in (one.is_enqueuing, one.is_delivering))
+    return (one.message_type, *switches, *_run_cells(one.last_run))
+
+
+def _run_cells(run: LastRun | None) -> tuple[str, ...]:
+    if run is None:
+        return ("never", *[""] * 6)
+    when = (str(run.date), f"{run.finished_at:%Y-%m-%d %H:%M} UTC")
+    if run.stopped:
+        return (*when, f"stopped: {run.stopped}", *[""] * 4)
+    return (*when, *(str(run.counts[word]) for word in ("found", "already", "sent", "skipped", "failed")))

@@ -1,0 +1,11 @@
+"""Pages that a project may include, such as at `schedules/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from schedules import views
+
+app_name = "schedules"
+
+urlpatterns = [path("health/<str:site_domain>", views.health, name="health")]
