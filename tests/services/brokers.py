@@ -125,10 +125,10 @@ def _decoded(message: dict[str, Any]) -> str:
     return base64.b64decode(message.pop("body")).decode() + json.dumps(message)
 
 
-def addresses_in(messages: Iterable[str], domains: Iterable[str]) -> Iterator[str]:
-    """Those messages of a broker that hold an address at one of `domains`."""
+def addresses_in(texts: Iterable[str], domains: Iterable[str]) -> Iterator[str]:
+    """Those texts that hold an address at one of `domains`."""
     places = tuple(f"@{domain}" for domain in domains)
-    return (message for message in messages if any(place in message for place in places))
+    return (text for text in texts if any(place in text for place in places))
 
 
 def _wait_for(port: int, seconds: float = 10) -> None:
