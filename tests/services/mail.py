@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,7 +55,7 @@ class MailServer:
         self.mood = Mood.GOOD
         self.port = free_port()
         self.chance = random.Random(seed)  # noqa: S311 - to be repeated, nothing secret
-        self._before_yes: Callable[[int], None] | None = None
+        self._before_yes: deque[Callable[[int], None]] = deque()
         self._lock = Lock()
         self._controller: Controller | None = None
 
@@ -75,15 +75,14 @@ class MailServer:
 
     def before_next_yes(self, act: Callable[[int], None]) -> None:
         """Accept the next message, call `act` with the client's port, and only then tell the client."""
-        with self._lock:
-            self._before_yes = act
+        self._before_yes.append(act)
 
     def accept(self, envelope: Envelope, client_port: int) -> str:
         found = _MESSAGE_ID.search(envelope.original_content or b"")
         message_id = found[1].decode() if found else ""
         with self._lock:
             self.accepted += [Accepted(recipient, message_id, monotonic()) for recipient in envelope.rcpt_tos]
-            act, self._before_yes = self._before_yes, None
+            act = self._before_yes.popleft() if self._before_yes else None
         if act:
             act(client_port)
         return self.answer("250 2.0.0 queued")

@@ -54,7 +54,7 @@ class Chaos:
             (0.28, self._look_at_the_broker),
             (0.32, self.broker.restart),
             (0.42, lambda: self._refuse_connections(3)),
-            (0.50, lambda: self._refuse_database(3)),
+            (0.50, lambda: self._refuse_database(2.5)),
             (0.60, lambda: self._mood(Mood.HANGING, 5)),
             (0.70, lambda: self._mood(Mood.DROPPING, 3)),
             (0.76, self._look_at_the_broker),

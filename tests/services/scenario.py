@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from tests.world import TODAY
 
 #: A step that waits for progress is done anyway when there was none for so long.
 _PATIENCE_SECONDS = 8
+_SENT = re.compile(r"^recurringnudge_day\d+ +[-+]\d+ +\d+ +\d+ +(\d+)", re.MULTILINE)  # day, found, already, sent
 _BREATH_SECONDS = 0.2
 _OPEN = "SELECT (SELECT COUNT(*) FROM schedules_scheduledmessage WHERE status IN ('claimed', 'delivering')), "
 _OPEN += "(SELECT COUNT(*) FROM schedules_sendrun WHERE finished_at IS NULL), "
@@ -37,7 +39,7 @@ class Size:
 
     messages: int
     seconds: float
-    lease_seconds: int = 20
+    lease_seconds: int = 24
     refused: int = 20
 
 
@@ -51,6 +53,7 @@ class Result:
     accepted: list[Accepted]
     answers: Counter[str]
     ledger: Mapping[str, Any]
+    printed: str
     carried: list[str]
     kills: int
     killed: int
@@ -76,6 +79,11 @@ class Result:
     @property
     def retries(self) -> int:
         return sum(max(0, row["attempts"] - 1) for row in self.ledger["rows"])
+
+    @property
+    def printed_sent(self) -> int:
+        """What the commands' tables say under "sent", all together."""
+        return sum(map(int, _SENT.findall(self.printed)))
 
     def row(self) -> tuple[str, ...]:
         numbers = (len(self.copies), self.kills, self.killed, self.duplicates, len(self.lost), self.retries)
@@ -118,6 +126,7 @@ class Scenario:
                 with chaos.ending():
                     self._disturb(plan(chaos), workers)
                 self._wait_until_settled(workers)
+                printed = "".join(self._output(one) for one in self._commands)
                 seconds = time.monotonic() - self._began
             return Result(
                 database=self.database.name,
@@ -126,6 +135,7 @@ class Scenario:
                 accepted=self.mail.accepted,
                 answers=self.mail.answers,
                 ledger=json.loads(self._inside("-m", "tests.services.inside", "report")),
+                printed=printed,
                 carried=chaos.carried,
                 kills=workers.kills,
                 killed=workers.killed,
@@ -160,7 +170,7 @@ class Scenario:
                 beat = ["-m", "celery", "-A", "demo", "beat", "-s", str(self.folder / f"beat{number}"), "-l", "WARNING"]
                 stack.callback(self._start(f"beat{number}", *beat, "--pidfile=").kill)
             command = ["manage.py", "send_recurring_nudge", "example.com", "--date", TODAY.isoformat()]
-            self._commands = [self._start("waiting", *command, "--wait"), self._start("command", *command)]
+            self._commands = [self._start(f"command{number}", *command, "--wait") for number in (1, 2)]
             for one in self._commands:
                 stack.callback(one.kill)
             yield workers
@@ -188,12 +198,20 @@ class Scenario:
                 count = self.mail.count()
                 if count > last:
                     last, moved_at = count, time.monotonic()
-                if count >= step.at * self.size.messages or time.monotonic() > moved_at + _PATIENCE_SECONDS:
+                if count >= step.at * self.size.messages:
                     break
+                if count and time.monotonic() > moved_at + _PATIENCE_SECONDS:
+                    break
+                self._check_the_time(workers)
                 time.sleep(0.05)
             self.note(step.act())
             moved_at = time.monotonic()
             time.sleep(_BREATH_SECONDS)
+
+    def _output(self, command: Process) -> str:
+        """What a command said, once it has seen that its runs are finished."""
+        assert command.popen.wait(timeout=30) == 0, command.said()
+        return command.log.read_text(encoding="utf-8")
 
     def _revive(self, workers: Workers) -> None:
         for text in workers.revive():
@@ -207,7 +225,10 @@ class Scenario:
             if rows >= self.size.messages and not pending and not unfinished:
                 self.note("everything is settled")
                 return
-            if time.monotonic() > self._began + self.size.seconds:
-                said = "\n".join([workers.said(), *(one.said() for one in self._commands)])
-                raise AssertionError(f"Not settled: {pending} pending, {unfinished} runs, {rows} rows\n{said}")
+            self._check_the_time(workers, f"{pending} pending, {unfinished} runs not finished, {rows} rows")
             time.sleep(1)
+
+    def _check_the_time(self, workers: Workers, state: str = "the plan is not done") -> None:
+        if time.monotonic() > self._began + self.size.seconds:
+            said = "\n".join([workers.said(), *(one.said() for one in self._commands)])
+            raise AssertionError(f"Not settled in {self.size.seconds} s: {state}\n{said}")
