@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api
 from schedules.data import BINS
+from schedules.exceptions import TaskFailed
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -37,7 +38,7 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 if not is_finished and looks % LOOKS_BETWEEN_RECOVERIES == 0:
                     api.recover()
                 looks_in_vain = 0
-            except (InterfaceError, OperationalError, BrokerError):
+            except (InterfaceError, OperationalError, BrokerError, TaskFailed):  # the last is what recover says
                 looks_in_vain += 1
                 if looks_in_vain > MOST_LOOKS_IN_VAIN:
                     raise

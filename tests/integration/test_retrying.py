@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api, delivering, ledger, tasks
 from schedules.contrib.lms.host import LmsHost
-from schedules.exceptions import DeliveryError, HostError, TurnLater
+from schedules.exceptions import DeliveryError, HostError, TaskFailed, TurnLater
 from schedules.management import waiting
 from schedules.models import ScheduledMessage, SendRun
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
@@ -354,7 +354,15 @@ def test_waiting_shows_how_far_it_is_until_everything_is_settled(channel, monkey
     assert "recurringnudge_day3   -3   1      0             1" in out.getvalue()
 
 
-@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed"), BrokerError("refused")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("gone"),
+        InterfaceError("closed"),
+        BrokerError("refused"),
+        TaskFailed(BrokerError("refused")),
+    ],
+)
 def test_waiting_outlasts_a_database_or_a_broker_that_is_away(channel, monkeypatch, error):
     open_site()
     enroll(make_learner(), make_course())
