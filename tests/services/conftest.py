@@ -44,7 +44,7 @@ def pytest_configure(config) -> None:
 def pytest_terminal_summary(terminalreporter, config) -> None:
     found = config.stash.get(RESULTS, [])
     if found:
-        rows = [COLUMNS, *(result.row() for result in found)]
+        rows = [COLUMNS, *sorted(result.row() for result in found)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         terminalreporter.section("what the mail server received")
         for row in rows:
