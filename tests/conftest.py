@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from queue import Empty
+
 import django
 import edx_ace.channel
 import edx_ace.policy
 import pytest
+from celery import current_app
 from django.core.cache import cache
 
 
@@ -57,3 +60,25 @@ def smtp_server(settings):
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="approve the e-mails as they arrive now")
+
+
+@pytest.fixture
+def broker():
+    """Celery with a broker in memory; returns a function that takes all that is queued, as (task, arguments)."""
+    current_app.conf.task_always_eager = False
+
+    def take(queue="celery"):
+        taken = []
+        with current_app.connection_for_read() as connection, connection.SimpleQueue(queue) as waiting:
+            while True:
+                try:
+                    message = waiting.get_nowait()
+                except Empty:
+                    return taken
+                message.ack()
+                _, arguments, _ = message.payload
+                taken.append((message.headers["task"], arguments))
+
+    yield take
+    take()
+    current_app.conf.task_always_eager = True

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from celery import current_app
 from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
 from opaque_keys.edx.keys import CourseKey
@@ -84,3 +85,9 @@ def free_port() -> int:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return int(unused.getsockname()[1])
+
+
+def perform(queued: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Do what a worker would do with tasks that the fixture `broker` took."""
+    for name, arguments in queued:
+        current_app.tasks[name](**arguments)

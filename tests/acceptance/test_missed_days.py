@@ -16,9 +16,8 @@ from schedules import daily
 from schedules.daily import run_day
 from schedules.management import send_command
 from schedules.models import ScheduledMessage, SendRun
-from tests.integration.test_tasks import broker, perform  # noqa: F401 - a fixture
 from tests.unit.test_docs import code_blocks, page
-from tests.world import TODAY, enroll, make_course, make_learner, open_site
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db
 
@@ -254,7 +253,7 @@ def test_a_switch_that_is_off_is_logged(caplog):
     assert "nothing was queued, enqueue-disabled" in caplog.text
 
 
-def test_two_schedulers_at_once_send_each_message_once(broker, email_channel, clock):  # noqa: F811
+def test_two_schedulers_at_once_send_each_message_once(broker, email_channel, clock):
     open_site()
     garden = make_course()
     for number in range(1, 6):

@@ -15,8 +15,7 @@ from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.daily import run_day
 from schedules.exceptions import HostError
 from schedules.models import ScheduledMessage, SendRun
-from tests.integration.test_tasks import broker, perform  # noqa: F401 - a fixture
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
+from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +177,7 @@ def test_an_enrollment_and_an_erasure(said, settings, email_channel):
     assert_nothing_was_told(said)
 
 
-def test_the_broker_carries_ids(said, settings, broker, email_channel):  # noqa: F811
+def test_the_broker_carries_ids(said, settings, broker, email_channel):
     use_host(settings, "TalkativeHost")
     school()
     carried = []

@@ -2,52 +2,23 @@
 
 import json
 from io import StringIO
-from queue import Empty
 
 import pytest
-from celery import current_app
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from schedules import api, delivering
 from schedules.exceptions import ConfigurationError
 from schedules.models import ScheduledMessage, SendRun
-from tests.world import TODAY, enroll, make_course, make_learner, open_site
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def broker():
-    """Celery with a broker in memory; returns a function that takes all that is queued, as (task, arguments)."""
-    current_app.conf.task_always_eager = False
-
-    def take(queue="celery"):
-        taken = []
-        with current_app.connection_for_read() as connection, connection.SimpleQueue(queue) as waiting:
-            while True:
-                try:
-                    message = waiting.get_nowait()
-                except Empty:
-                    return taken
-                message.ack()
-                _, arguments, _ = message.payload
-                taken.append((message.headers["task"], arguments))
-
-    yield take
-    take()
-    current_app.conf.task_always_eager = True
 
 
 def run(**options):
     out = StringIO()
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), stdout=out, **options)
     return out.getvalue()
-
-
-def perform(queued):
-    for name, arguments in queued:
-        current_app.tasks[name](**arguments)
 
 
 def test_a_command_queues_and_workers_do_the_rest(broker, email_channel):
