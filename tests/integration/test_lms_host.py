@@ -106,7 +106,7 @@ def test_an_empty_question_costs_no_query(django_assert_num_queries):
 def test_the_contract_finds_out_a_host_that_asks_for_each_key_alone():
     class AsksForEach(LmsHost):
         def courses(self, course_ids):
-            return {key: value for each in course_ids for key, value in super().courses([each]).items()}
+            return {key: value for each in course_ids for key, value in LmsHost.courses(self, [each]).items()}
 
     contract = HostContract()
     contract.host = AsksForEach()
