@@ -97,7 +97,6 @@ def enqueue_day(
 
     Raises `ConfigurationError` before anything is queued when the app, the host or a site is set up wrongly.
     """
-    conf.validate()
     recover()
     resolver_class = resolver_for(message_type)
     offsets = resolver_class.day_offsets() if day_offsets is None else day_offsets
@@ -125,7 +124,11 @@ def enqueue_day(
 
 
 def recover() -> None:
-    """Hand out again what nobody answers for any more: due retries, dead workers' messages, what a broker lost."""
+    """Hand out again what nobody answers for any more: due retries, dead workers' messages, what a broker lost.
+
+    Raises `ConfigurationError` before anything is handed out when the settings cannot be used.
+    """
+    conf.validate()
     tasks.recover()
 
 

@@ -5,7 +5,7 @@ from io import StringIO
 from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
@@ -257,6 +257,12 @@ def test_a_run_whose_last_worker_died_before_it_said_so_is_finished_later(channe
     api.recover()
     assert not SendRun.objects.filter(finished_at=None).exists()
     assert len(channel) == 1
+
+
+def test_recovering_with_unusable_settings_is_refused_in_one_line(settings):
+    settings.SCHEDULES = {"LEASE_SECONDS": 0}
+    with pytest.raises(CommandError, match=r"^SCHEDULES\['LEASE_SECONDS'\] is 0; allowed: a whole number"):
+        call_command("recover_messages")
 
 
 def test_bins_of_long_ago_are_left_alone(channel, monkeypatch):
