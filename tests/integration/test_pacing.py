@@ -179,9 +179,9 @@ with connection.schema_editor() as editor:
 
 def test_three_workers_together_keep_the_rate(tmp_path):
     database = json.dumps({"NAME": str(tmp_path / "pace.sqlite3"), "OPTIONS": {"timeout": 20}})
-    subprocess.run([sys.executable, "-c", MIGRATE, database], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", MIGRATE, database], check=True)  # noqa: S603 - our own interpreter
     workers = [
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(  # noqa: S603 - our own interpreter
             [sys.executable, "-c", WORKER, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         for _ in range(3)

@@ -307,6 +307,17 @@ def test_a_batch_that_is_slow_gives_back_what_is_left(channel, monkeypatch):
     assert set(ScheduledMessage.objects.values_list("status", flat=True)) == {Status.SENT}
 
 
+def test_a_test_that_is_slow_gives_nothing_back_for_it_holds_nothing(channel, monkeypatch):
+    open_site()
+    garden = make_course()
+    for number in range(1, 4):
+        enroll(make_learner(f"learner{number}", pk=24 * number), garden)
+    hours = iter(range(1000))
+    monkeypatch.setattr(delivering.time, "monotonic", lambda: next(hours) * 3600)
+    send(override_recipient_email="me@example.org")
+    assert len(channel) == 3
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_was_sent_is_recorded_though_the_database_is_away_for_a_while(channel, monkeypatch):
     open_site()

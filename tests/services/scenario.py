@@ -148,7 +148,7 @@ class Scenario:
 
     def note(self, text: str) -> None:
         """One line of the chronicle; pytest shows it when a test fails."""
-        print(f"{time.monotonic() - self._began:7.1f} s  {self.mail.count():6d} sent  {text}", flush=True)  # noqa: T201
+        print(f"{time.monotonic() - self._began:7.1f} s  {self.mail.count():6d} sent  {text}", flush=True)  # noqa: T201 - for who watches the suite
 
     @contextmanager
     def _services(self) -> Iterator[None]:
