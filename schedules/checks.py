@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 from django.apps import apps
@@ -103,6 +104,30 @@ def check_ace(**_: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register()
+def check_rates(**_: Any) -> list[CheckMessage]:
+    """Every channel whose rate is limited is one that may be used; a limit by another name would limit nothing."""
+    try:
+        names = conf.messages_per_second
+    except ConfigurationError:  # E001 says so
+        return []
+    enabled: list[str] = list(getattr(settings, "ACE_ENABLED_CHANNELS", []))
+    return [
+        Warning(
+            f"SCHEDULES['MESSAGES_PER_SECOND'] names {name!r}, which is not an enabled channel.",
+            hint=_nearest(name, enabled),
+            id="schedules.W004",
+        )
+        for name in names
+        if name not in enabled
+    ]
+
+
+def _nearest(name: str, enabled: list[str]) -> str:
+    near = difflib.get_close_matches(name, enabled, n=1, cutoff=0)
+    return f"Did you mean {near[0]!r}?" if near else "Enable it in ACE_ENABLED_CHANNELS."
 
 
 def _has_template(path: str) -> bool:

@@ -41,6 +41,22 @@ def test_a_mistake_is_named_with_a_hint_or_remedy(settings, id_, said):
         assert said in found()[id_].msg
 
 
+@pytest.mark.parametrize(
+    ("enabled", "hint"), [(["file_email", "schedules_email"], "mean 'schedules_email'?"), ([], "Enable it in ACE")]
+)
+def test_a_limit_for_a_channel_that_is_not_enabled_names_the_nearest(settings, enabled, hint):
+    settings.ACE_ENABLED_CHANNELS = enabled
+    settings.SCHEDULES = {"MESSAGES_PER_SECOND": {"schedule_mail": 14}}
+    warning = found()["schedules.W004"]
+    assert "'schedule_mail'" in warning.msg
+    assert hint in warning.hint
+
+
+def test_a_limit_for_an_enabled_channel_is_in_order(settings):
+    settings.SCHEDULES = {"MESSAGES_PER_SECOND": dict.fromkeys(settings.ACE_ENABLED_CHANNELS, 14)}
+    assert found() == {}
+
+
 def test_edx_ace_must_be_installed(settings):
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "edx_ace"]
     assert found()["schedules.E005"].hint == "Add 'edx_ace' to INSTALLED_APPS."
