@@ -95,20 +95,37 @@ def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
 
 
 def lease(ids: Collection[UUID], now: datetime) -> list[ScheduledMessage]:
-    """Take those of `ids` that are ready for delivery, with their runs; until the lease ends nobody else gets them."""
+    """Take those of `ids` that are ready for delivery, with their runs; until the lease ends nobody else gets them.
+
+    The rows' `leased_until` is that of this lease, and tells it from any other of the same message: whoever leases
+    a message again does so when that time is over.
+    """
     database = router.db_for_write(ScheduledMessage)
+    lease_end = _lease_end(now)
     with transaction.atomic(using=database):
         rows = list(_locked(database).filter(_is_ready(now), pk__in=ids).order_by("pk"))
         ScheduledMessage.objects.using(database).filter(pk__in=[row.pk for row in rows]).update(
-            status=Status.DELIVERING, leased_until=_lease_end(now), attempts=F("attempts") + 1
+            status=Status.DELIVERING, leased_until=lease_end, attempts=F("attempts") + 1
         )
+    for row in rows:
+        row.leased_until = lease_end
     return rows
 
 
-def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime) -> None:
-    """Settle messages that we hold, each with the same outcome; or give them back, to be tried again."""
+def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime, leased_until: datetime | None = None) -> None:
+    """Settle messages, each with the same outcome; or give them back, to be tried again.
+
+    `leased_until`: of our lease; null if we only claimed them. What others have leased or settled meanwhile is left
+    to them. But `sent` holds, whoever says it, and however late: what was sent must never look as if it was not.
+    """
     is_retry = outcome.status == OutcomeStatus.RETRY
-    ScheduledMessage.objects.filter(pk__in=list(uuids), status__in=(Status.CLAIMED, Status.DELIVERING)).update(
+    if outcome.status == OutcomeStatus.SENT:
+        is_open = ~Q(status=Status.SENT)
+    elif leased_until is None:
+        is_open = Q(status=Status.CLAIMED)
+    else:
+        is_open = Q(status=Status.DELIVERING, leased_until=leased_until)
+    ScheduledMessage.objects.filter(is_open, pk__in=list(uuids)).update(
         status=Status.CLAIMED if is_retry else outcome.status.value,
         reason=outcome.full_reason[:_REASON_LENGTH],
         channel=outcome.channel,
@@ -120,9 +137,12 @@ def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime) -> None:
     )
 
 
-def give_back(uuids: Iterable[UUID], now: datetime) -> None:
-    """Return messages of a lease that were not tried; they are taken over at once."""
-    ScheduledMessage.objects.filter(pk__in=list(uuids), status=Status.DELIVERING).update(
+def give_back(leased: Collection[ScheduledMessage], now: datetime) -> None:
+    """Return those of a lease that were not tried; they are taken over at once. What others hold by now is theirs."""
+    ends = {row.leased_until for row in leased}
+    ScheduledMessage.objects.filter(
+        pk__in=[row.pk for row in leased], status=Status.DELIVERING, leased_until__in=ends
+    ).update(
         status=Status.CLAIMED, leased_until=now, attempts=F("attempts") - 1
     )
 
