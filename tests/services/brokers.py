@@ -1,22 +1,25 @@
-"""The brokers under test: a Redis of the suite's own, and a virtual host of the suite's own in RabbitMQ."""
+"""The brokers under test: servers of the suite's own, which can be stopped, killed and started again."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
-import socket
+import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from tests.world import free_port
+from tests.services.ports import is_listening, own_port
 
 QUEUE = "schedules"
+
+_MOST_STARTING_SECONDS = 90
+_MOST_STOPPING_SECONDS = 60
 
 
 class Redis:
@@ -25,34 +28,23 @@ class Redis:
     name = "Redis"
     port = None  # its own, free one
     drivers = ("redis",)
-    program = "redis-server"
+    programs = ("redis-server",)
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.own_port = free_port()
-        self.url = f"redis://127.0.0.1:{self.own_port}/0"
-        self._process: subprocess.Popen[bytes] | None = None
+        self.server = _Server(folder / "redis", self.programs[0])
+        self.url = f"redis://127.0.0.1:{self.server.port}/0"
 
     def create(self) -> None:
-        program = shutil.which(self.program)
-        assert program, "redis-server is missing"
-        self._process = subprocess.Popen(
-            [program, "--bind", "127.0.0.1", "--port", str(self.own_port), "--save", "", "--appendonly", "no"],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-        )
-        _wait_for(self.own_port)
+        port = str(self.server.port)
+        self.server.start(["--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no"])
 
     def drop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(timeout=20)
+        self.server.stop(signal.SIGTERM)
 
-    def restart(self) -> str:
-        self.drop()
+    def restart(self, how: signal.Signals) -> None:
+        self.server.stop(how)
         time.sleep(1)
         self.create()
-        return "Redis was stopped and started; what was queued is lost"
 
     def purge(self) -> None:
         with self._client() as client:
@@ -68,54 +60,117 @@ class Redis:
     def _client(self) -> Any:
         import redis
 
-        return redis.Redis(port=self.own_port)
+        return redis.Redis(port=self.server.port)
 
 
 class RabbitMQ:
-    """A virtual host; the broker stays up for others, but every connection to this host can be cut."""
+    """A private node, which keeps what is queued on disk. Debian lets only its own user call what is in /usr/sbin."""
 
     name = "RabbitMQ"
-    port = 5672
+    port = None
     drivers = ("amqp",)
-    program = "rabbitmqctl"
+    programs = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "epmd")
 
     def __init__(self, folder: Path) -> None:
-        self.host = f"schedules_{uuid4().hex[:12]}"
-        self.url = f"amqp://guest:guest@127.0.0.1:5672/{self.host}"
+        server, names = self.programs
+        self.server, self.names = _Server(folder / "rabbitmq", server), _Server(folder / "epmd", names)
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.server.port}//"
 
     def create(self) -> None:
-        self._control("add_vhost", self.host)
-        self._control("set_permissions", "-p", self.host, "guest", ".*", ".*", ".*")
+        self.names.start(["-address", "127.0.0.1", "-port", str(self.names.port)])
+        self._start()
 
     def drop(self) -> None:
-        with suppress(AssertionError):  # there may be none, if it could not be created
-            self._control("delete_vhost", self.host)
+        self.server.stop(signal.SIGTERM)
+        self.names.stop(signal.SIGTERM)
 
-    def restart(self) -> str:
-        self._control("close_all_connections", "--vhost", self.host, "the suite cuts the lines")
-        return "RabbitMQ closed every connection"
+    def restart(self, how: signal.Signals) -> None:
+        self.server.stop(how)
+        self._start()
+
+    def _start(self) -> None:
+        folder = self.server.folder
+        (folder / "plugins").write_text("[].")
+        environment = {
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": self.names.port,
+            "HOME": folder,  # where Erlang keeps a secret
+            "RABBITMQ_CONFIG_FILE": folder / "none",
+            "RABBITMQ_CONF_ENV_FILE": folder / "none",
+            "RABBITMQ_DIST_PORT": own_port(),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": folder / "plugins",
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_MNESIA_BASE": folder,
+            "RABBITMQ_NODENAME": "schedules@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": self.server.port,
+            "RABBITMQ_PID_FILE": folder / "pid",
+            "RUNNING_UNDER_SYSTEMD": 1,  # the script becomes the server, so that signals reach it
+        }
+        self.server.start([], environment)
 
     def purge(self) -> None:
-        self._control("purge_queue", "-p", self.host, QUEUE)
+        from amqp.exceptions import NotFound
+
+        with self._connection() as connection, suppress(NotFound):
+            connection.channel().queue_purge(QUEUE)
 
     def carried(self) -> list[str]:
         """Up to 100 messages that wait in the queue now; they stay there."""
         from amqp.exceptions import NotFound
-        from kombu import Connection
 
         found: list[str] = []
-        with Connection(self.url) as connection, suppress(NotFound):  # nobody has made the queue yet
+        with self._connection() as connection, suppress(NotFound):  # nobody has made the queue yet
             channel = connection.channel()
             while len(found) < 100 and (message := channel.basic_get(QUEUE)):  # not acknowledged: they go back
                 body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
                 found.append(body + json.dumps(message.headers, default=str) + json.dumps(message.properties))
         return found
 
-    def _control(self, *arguments: str) -> None:
+    def _connection(self) -> Any:
+        from kombu import Connection
+
+        return Connection(self.url)
+
+
+class _Server:
+    """A server's program, run in a folder of its own, on a port of its own."""
+
+    def __init__(self, folder: Path, program: str) -> None:
+        self.folder, self.program, self.port = folder, program, own_port()
+        folder.mkdir()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, object] | None = None) -> None:
+        """Returns when it listens."""
         program = shutil.which(self.program)
-        assert program, "rabbitmqctl is missing"
-        done = subprocess.run([program, "-q", *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"rabbitmqctl {arguments[0]}: {done.stdout}{done.stderr}"
+        assert program, f"{self.program} is missing"
+        with (self.folder / "said.txt").open("ab") as said:
+            self._process = subprocess.Popen(
+                [program, *arguments],
+                cwd=self.folder,
+                env={**os.environ, **{name: str(value) for name, value in (environment or {}).items()}},
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        end = time.monotonic() + _MOST_STARTING_SECONDS
+        while not is_listening(self.port):
+            assert self._process.poll() is None, f"{self.program} ended: {self._said()}"
+            assert time.monotonic() < end, f"{self.program} does not listen: {self._said()}"
+            time.sleep(0.1)
+
+    def stop(self, how: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(how)
+            try:
+                self._process.wait(timeout=_MOST_STOPPING_SECONDS)
+            finally:  # whatever happens, it does not outlive the suite
+                self._process.kill()
+            self._process = None
+
+    def _said(self) -> str:
+        return (self.folder / "said.txt").read_text(errors="replace")[-2000:]
 
 
 Broker = Redis | RabbitMQ
@@ -131,14 +186,3 @@ def addresses_in(texts: Iterable[str], domains: Iterable[str]) -> Iterator[str]:
     places = tuple(f"@{domain}" for domain in domains)
     return (text for text in texts if any(place in text for place in places))
 
-
-def _wait_for(port: int, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < end, f"Nobody listens on port {port}"
-            time.sleep(0.1)
-        else:
-            return

@@ -6,10 +6,10 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 
 import pytest
 
+from tests.services.ports import is_listening
 from tests.services.scenario import COLUMNS, Result
 
 IS_ASKED_FOR = os.environ.get("TEST_SERVICES") == "1"
@@ -55,15 +55,9 @@ def _what_is_missing(kind: type) -> str:
     drivers = [name for name in kind.drivers if importlib.util.find_spec(name) is None]
     if drivers:
         return f"{kind.name} (Python package {drivers[0]})"
-    program = getattr(kind, "program", None)
-    if program and shutil.which(program) is None:
-        return f"{kind.name} ({program})"
-    if kind.port and not _is_listening(kind.port):
+    programs = [name for name in getattr(kind, "programs", ()) if shutil.which(name) is None]
+    if programs:
+        return f"{kind.name} ({programs[0]})"
+    if kind.port and not is_listening(kind.port):
         return f"{kind.name} (127.0.0.1:{kind.port})"
     return ""
-
-
-def _is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -16,7 +16,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.world import free_port
+from tests.services.ports import own_port
 
 #: The server has no mailbox here, and its answer names the address.
 REFUSED_DOMAIN = "refused.example.com"
@@ -53,7 +53,7 @@ class MailServer:
         self.accepted: list[Accepted] = []
         self.answers: Counter[str] = Counter()
         self.mood = Mood.GOOD
-        self.port = free_port()
+        self.port = own_port()
         self.chance = random.Random(seed)  # noqa: S311 - to be repeated, nothing secret
         self._before_yes: deque[Callable[[int], None]] = deque()
         self._lock = Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +53,7 @@ class Chaos:
             (0.12, lambda: self._mood(Mood.BUSY, 4)),
             (0.22, self.workers.stop_one),
             (0.28, self._look_at_the_broker),
-            (0.32, self.broker.restart),
+            (0.32, self._restart_broker),
             (0.42, lambda: self._refuse_connections(3)),
             (0.50, lambda: self._refuse_database(2.5)),
             (0.60, lambda: self._mood(Mood.HANGING, 5)),
@@ -85,6 +86,12 @@ class Chaos:
         self.carried += self.broker.carried()
         self.broker.purge()
         return "the queue was purged"
+
+    def _restart_broker(self) -> str:
+        """Stopped or, as if the power failed, killed; and started again."""
+        how = self.chance.choice((signal.SIGTERM, signal.SIGKILL))
+        self.broker.restart(how)
+        return f"{self.broker.name} got {how.name} and was started again"
 
     def _look_at_the_broker(self) -> str:
         end = time.monotonic() + 5

@@ -67,8 +67,12 @@ def kill(process: psutil.Process) -> bool:
     return False
 
 
+#: Processes in the pool of each worker.
+POOL = 2
+
+
 class Workers:
-    """`count` Celery workers of two processes each. `killed` counts the pool processes that were killed."""
+    """`count` Celery workers of `POOL` processes each. `killed` counts the pool processes that were killed."""
 
     def __init__(self, count: int, environment: Mapping[str, str], folder: Path, seed: int) -> None:
         self.environment, self.folder = environment, folder
@@ -81,7 +85,7 @@ class Workers:
 
     def _start(self) -> Process:
         name = f"worker{next(self._numbers)}"
-        arguments = ["-m", "celery", "-A", "demo", "worker", "-n", f"{name}@%h", "-c", "2", "-l", "WARNING"]
+        arguments = ["-m", "celery", "-A", "demo", "worker", "-n", f"{name}@%h", "-c", str(POOL), "-l", "WARNING"]
         quiet = ["--without-gossip", "--without-mingle"]
         return Process(name, [*arguments, *quiet], self.environment, self.folder)
 

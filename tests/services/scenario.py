@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,8 @@ from tests.services.plan import Chaos, Step
 from tests.services.processes import ROOT, Process, Workers
 from tests.world import TODAY
 
+WORKERS = 2
+
 #: A step that waits for progress is done anyway when there was none for so long.
 _PATIENCE_SECONDS = 8
 _SENT = re.compile(r"^recurringnudge_day\d+ +[-+]\d+ +\d+ +\d+ +(\d+)", re.MULTILINE)  # day, found, already, sent
@@ -35,12 +38,17 @@ _OPEN += "(SELECT COUNT(*) FROM schedules_scheduledmessage)"
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is asked of a scenario; `seconds` is the most that it may take."""
+    """How much is asked of a scenario. It may take `seconds`, on a slow machine, and `still_seconds` with no progress.
+
+    `rate`: messages per second of all workers together; null: as fast as they can.
+    """
 
     messages: int
     seconds: float
+    still_seconds: float = 120
     lease_seconds: int = 24
     refused: int = 20
+    rate: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +84,17 @@ class Result:
     def lost(self) -> set[str]:
         return self.expected - {one.recipient for one in self.accepted}
 
+    def most_within(self, seconds: float) -> int:
+        """How many messages the mail server accepted in the busiest span of so many seconds."""
+        times = sorted(one.at for one in self.accepted)
+        return max(bisect_left(times, at + seconds) - number for number, at in enumerate(times))
+
+    @property
+    def span(self) -> float:
+        """Seconds from the first message that was accepted to the last."""
+        times = [one.at for one in self.accepted]
+        return max(times) - min(times)
+
     @property
     def retries(self) -> int:
         return sum(max(0, row["attempts"] - 1) for row in self.ledger["rows"])
@@ -105,15 +124,17 @@ class Scenario:
             "CELERY_BROKER_URL": broker.url,
             "SERVICES_SMTP_PORT": str(self.mail.port),
             "SERVICES_LEASE_SECONDS": str(size.lease_seconds),
+            "SERVICES_RATE": str(size.rate or ""),
             "PYTHONWARNINGS": "ignore",
         }
-        self._began = time.monotonic()
+        self._began = self._moved_at = time.monotonic()
+        self._state = ""
 
     def run(self, plan: Callable[[Chaos], list[Step]]) -> Result:
         with self._services():
             self._inside("manage.py", "migrate", "--verbosity", "0")
             self._inside("-m", "tests.services.inside", "fill", str(self.size.messages), str(self.size.refused))
-            self._began = time.monotonic()
+            self._began = self._moved_at = time.monotonic()
             self.note(f"seed {self.seed}: {self.size.messages} learners on {self._place}")
             with self._processes() as workers:
                 chaos = Chaos(
@@ -164,7 +185,7 @@ class Scenario:
     def _processes(self) -> Iterator[Workers]:
         """Workers, two of beat, and the same command started twice at once."""
         with ExitStack() as stack:
-            workers = Workers(2, self.environment, self.folder, self.seed)
+            workers = Workers(WORKERS, self.environment, self.folder, self.seed)
             stack.callback(workers.stop)
             for number in (1, 2):
                 beat = ["-m", "celery", "-A", "demo", "beat", "-s", str(self.folder / f"beat{number}"), "-l", "WARNING"]
@@ -192,7 +213,7 @@ class Scenario:
 
     def _disturb(self, steps: list[Step], workers: Workers) -> None:
         last, moved_at = 0, time.monotonic()
-        for step in steps:
+        for number, step in enumerate(steps):
             while True:
                 self._revive(workers)
                 count = self.mail.count()
@@ -202,7 +223,7 @@ class Scenario:
                     break
                 if count and time.monotonic() > moved_at + _PATIENCE_SECONDS:
                     break
-                self._check_the_time(workers)
+                self._check_the_time(workers, f"{count} sent, {number} of {len(steps)} steps of the plan done")
                 time.sleep(0.05)
             self.note(step.act())
             moved_at = time.monotonic()
@@ -225,10 +246,15 @@ class Scenario:
             if rows >= self.size.messages and not pending and not unfinished:
                 self.note("everything is settled")
                 return
-            self._check_the_time(workers, f"{pending} pending, {unfinished} runs not finished, {rows} rows")
+            counts = f"{self.mail.count()} sent, {pending} pending"
+            self._check_the_time(workers, f"{counts}, {unfinished} runs not finished, {rows} rows")
             time.sleep(1)
 
-    def _check_the_time(self, workers: Workers, state: str = "the plan is not done") -> None:
-        if time.monotonic() > self._began + self.size.seconds:
+    def _check_the_time(self, workers: Workers, state: str) -> None:
+        now = time.monotonic()
+        if state != self._state:
+            self._state, self._moved_at = state, now
+        if now > self._began + self.size.seconds or now > self._moved_at + self.size.still_seconds:
             said = "\n".join([workers.said(), *(one.said() for one in self._commands)])
-            raise AssertionError(f"Not settled in {self.size.seconds} s: {state}\n{said}")
+            still = f"without progress for {now - self._moved_at:.0f} s"
+            raise AssertionError(f"Not settled after {now - self._began:.0f} s, {still}: {state}\n{said}")

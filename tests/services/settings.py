@@ -31,3 +31,5 @@ SCHEDULES = {
     "LEASE_SECONDS": int(os.environ["SERVICES_LEASE_SECONDS"]),
     "RETRY_SECONDS": 1,
 }
+if os.environ["SERVICES_RATE"]:
+    SCHEDULES["MESSAGES_PER_SECOND"] = {"schedules_email": int(os.environ["SERVICES_RATE"])}

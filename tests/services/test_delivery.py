@@ -9,16 +9,18 @@ from tests.services.brokers import RabbitMQ, Redis, addresses_in
 from tests.services.databases import MariaDB, PostgreSQL
 from tests.services.inside import DUE_DOMAIN
 from tests.services.mail import REFUSED_DOMAIN
-from tests.services.scenario import Scenario, Size
+from tests.services.processes import POOL
+from tests.services.scenario import WORKERS, Scenario, Size
 
 KILLS = int(os.environ.get("SERVICES_KILLS", "20"))
 LONG = Size(
     messages=int(os.environ.get("SERVICES_MESSAGES", "2400")),
-    seconds=float(os.environ.get("SERVICES_SECONDS", "270")),
+    seconds=float(os.environ.get("SERVICES_SECONDS", "600")),
     lease_seconds=int(os.environ.get("SERVICES_LEASE_SECONDS", "24")),
 )
 ROUNDS = max(1, LONG.messages // 2400)
-SHORT = Size(messages=300, refused=5, seconds=150)
+SHORT = Size(messages=300, refused=5, seconds=300)
+LIMITED = Size(messages=100, refused=5, seconds=300, rate=10)
 
 each_pair = pytest.mark.parametrize(
     ("database", "broker"), [(database, broker) for database in (PostgreSQL, MariaDB) for broker in (Redis, RabbitMQ)]
@@ -61,6 +63,17 @@ def test_only_a_killed_worker_makes_a_copy(database, broker, start):
 def test_a_worker_killed_before_it_heard_yes_makes_one_copy(database, broker, start):
     result = start(database, broker, SHORT, lambda chaos: chaos.worst_moments(3))
     assert result.duplicates == result.killed == 3
+
+
+@each_once
+def test_workers_share_the_rate_limit(database, broker, start):
+    result = start(database, broker, LIMITED, lambda chaos: [])
+    assert result.duplicates == 0
+    processes = WORKERS * POOL
+    for seconds in (0.5, 1, 2, 4, 8):
+        # In so many seconds so many turns come, the borders counted; and each process may be late with one.
+        assert result.most_within(seconds) <= LIMITED.rate * seconds + 1 + processes
+    assert result.span < 2 * LIMITED.messages / LIMITED.rate
 
 
 def assert_nothing_is_lost(result, size):
