@@ -142,9 +142,7 @@ def give_back(leased: Collection[ScheduledMessage], now: datetime) -> None:
     ends = {row.leased_until for row in leased}
     ScheduledMessage.objects.filter(
         pk__in=[row.pk for row in leased], status=Status.DELIVERING, leased_until__in=ends
-    ).update(
-        status=Status.CLAIMED, leased_until=now, attempts=F("attempts") - 1
-    )
+    ).update(status=Status.CLAIMED, leased_until=now, attempts=F("attempts") - 1)
 
 
 def take_over(now: datetime, most: int) -> list[ScheduledMessage]:

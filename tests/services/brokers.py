@@ -185,4 +185,3 @@ def addresses_in(texts: Iterable[str], domains: Iterable[str]) -> Iterator[str]:
     """Those texts that hold an address at one of `domains`."""
     places = tuple(f"@{domain}" for domain in domains)
     return (text for text in texts if any(place in text for place in places))
-
