@@ -91,11 +91,12 @@ class Facts:
 class Resolver(ABC):
     """Finds the learners of one message type who are due in one run, and what their message is about.
 
-    A subclass names its `key` (as in the command and in `ScheduleConfig`), the date that is compared, whom it
-    serves and whether a message is about one course alone.
+    A subclass names its `key` (as in the command and in `ScheduleConfig`), the `label` that staff read (lazily
+    translated), the date that is compared, whom it serves and whether a message is about one course alone.
     """
 
     key: ClassVar[str]
+    label: ClassVar[Any]
     date_field: ClassVar[str]
     experience_type: ClassVar[ExperienceType]
     is_per_course: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.contrib.sites.models import Site
 from django.db.models import Count, Max, Q
+from django.utils.translation import gettext
 
 from schedules.conf import conf
 from schedules.days import day_of
@@ -62,7 +63,7 @@ class SiteStatus:
 
     A message that is not settled is counted once: as `retrying` (waits for its next try), as `stuck` (nobody will
     come for it in time) or as `pending`. `failed`: reason -> how many, of the last 7 days. `problems`: one line
-    each, empty when all is well.
+    each, in the language that is active; empty when all is well.
     """
 
     site: str
@@ -110,9 +111,13 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
 def _silences(types: Iterable[TypeStatus], ran: Collection[str], now: datetime) -> list[str]:
     """A line for each message type that is due every day and was not heard of."""
     hours = MOST_BETWEEN_RUNS // timedelta(hours=1)
+    # Translators: command is to be typed as it stands, message_type is a name that logs have too.
+    text = gettext(
+        "No %(message_type)s run for its own day has finished in the last %(hours)d hours. "
+        "Run %(command)s, and see why nothing ran it."
+    )
     return [
-        f"No {one.message_type} run for its own day has finished in the last {hours} hours. "
-        f"Run send_{one.message_type}, and see why nothing ran it."
+        text % {"message_type": one.message_type, "command": f"send_{one.message_type}", "hours": hours}
         for one in types
         if one.enqueuing_since is not None
         and one.enqueuing_since < now - MOST_BETWEEN_RUNS
@@ -121,7 +126,11 @@ def _silences(types: Iterable[TypeStatus], ran: Collection[str], now: datetime) 
 
 
 def _stuck(count: int) -> list[str]:
-    return [f"Stuck messages: {count}. See that workers and the task schedules.tasks.recover run."] if count else []
+    if not count:
+        return []
+    # Translators: task is the name of a Celery task.
+    text = gettext("Stuck messages: %(count)d. See that workers and the task %(task)s run.")
+    return [text % {"count": count, "task": "schedules.tasks.recover"}]
 
 
 def _too_many_failed(failed: int, tried: int) -> list[str]:
@@ -129,7 +138,11 @@ def _too_many_failed(failed: int, tried: int) -> list[str]:
         return []
     hours = SHARE_SPAN // timedelta(hours=1)
     allowed = f"{conf.failed_share:.1%}".replace(".0%", "%")
-    return [f"Failed: {failed} of the {tried} messages tried in the last {hours} hours; {allowed} are allowed."]
+    # Translators: allowed is a share, such as 5%.
+    text = gettext(
+        "Failed: %(failed)d of the %(tried)d messages tried in the last %(hours)d hours; %(allowed)s are allowed."
+    )
+    return [text % {"failed": failed, "tried": tried, "hours": hours, "allowed": allowed}]
 
 
 # Facts --------------------------------------------------------------------------------------------

@@ -14,9 +14,11 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from waffle import get_waffle_flag_model
 
 from schedules.admin.banner import StatusBanner
+from schedules.message_types import resolver_for
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
     DynamicUpgradeDeadlineConfiguration,
@@ -28,6 +30,9 @@ from schedules.models import (
 from schedules.toggles import CREATE_SCHEDULES_FLAG
 
 _NO_OPINION = _("Off: this row has no opinion.")
+
+#: What django-config-models calls its columns and its link, without translations; the app's catalogs have them.
+_BORROWED = [gettext_noop("Change date"), gettext_noop("Changed by"), gettext_noop("Enabled"), gettext_noop("Update")]
 
 
 class HistoryFilter(admin.SimpleListFilter):
@@ -136,7 +141,7 @@ SWITCHED_TYPES = tuple(name.removeprefix("enqueue_") for name in _columns if nam
 def switches_column(message_type: str) -> Callable[[ScheduleConfig], str]:
     """One column for both switches of a message type: a column for each would not fit a screen."""
 
-    @admin.display(description=_(message_type.replace("_", " ")))
+    @admin.display(description=resolver_for(message_type).label)
     def column(config: ScheduleConfig) -> str:
         is_found, is_sent = getattr(config, f"enqueue_{message_type}"), getattr(config, f"deliver_{message_type}")
         return format_html("{}&nbsp;{} {}&nbsp;{}", _("find"), _icon(is_found), _("send"), _icon(is_sent))
@@ -160,7 +165,7 @@ class ScheduleConfigAdmin(StatusBanner, KeyedConfigurationPage):
         (None, {"fields": ("site",)}),
         (_("Creating schedules"), {"fields": ("create_schedules", "hold_back_ratio")}),
         *(
-            (capfirst(_(name.replace("_", " "))), {"fields": ((f"enqueue_{name}", f"deliver_{name}"),)})
+            (capfirst(resolver_for(name).label), {"fields": ((f"enqueue_{name}", f"deliver_{name}"),)})
             for name in SWITCHED_TYPES
         ),
     )

@@ -71,11 +71,11 @@ class Counts:
         ]:
             if count is not None:
                 yield Line(label=label, count=count, query=query)
-        for outcome, prefix in [("skipped", _("Skipped")), ("failed", _("Failed"))]:
+        for outcome, label in [("skipped", _("Skipped: %(reason)s")), ("failed", _("Failed: %(reason)s"))]:
             for reason, count in sorted(self.by_reason(outcome).items()):
                 word = reason.partition(":")[0]
                 query = {"status__exact": outcome, "reason": word}
-                yield Line(label=f"{prefix}: {reason}", count=count, query=query)
+                yield Line(label=label % {"reason": reason}, count=count, query=query)
 
     def _number(self, key: str) -> int | None:
         return _number(self._counts.get(key))

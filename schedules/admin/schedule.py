@@ -10,8 +10,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import models, transaction
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from schedules.admin.base import LargeTableAdmin, ReadOnlyAdmin, learners
 from schedules.admin.problems import ProblemFilter
@@ -112,21 +112,25 @@ class ScheduleAdmin(LearnerInCourseSearch):
         stored = list(queryset.order_by().values_list("pk", "experience__experience_type"))
         to_change = [pk for pk, number in stored if number != experience.value]
         label = str(_LABELS[experience.value])
+        said = gettext("Changed experience to %(label)s.") % {"label": label}
         staff: Any = request.user
         with transaction.atomic():
             for start in range(0, len(to_change), _CHUNK):
                 chunk = to_change[start : start + _CHUNK]
                 _store_experience(chunk, experience)
-                LogEntry.objects.log_actions(
-                    staff.pk, Schedule.objects.filter(pk__in=chunk), CHANGE, f"Changed experience to {label}."
-                )
+                LogEntry.objects.log_actions(staff.pk, Schedule.objects.filter(pk__in=chunk), CHANGE, said)
         text = ngettext(
             "%(count)d schedule changed to %(label)s.", "%(count)d schedules changed to %(label)s.", len(to_change)
         )
-        if unchanged := len(stored) - len(to_change):
-            text += " " + ngettext("%(unchanged)d was so already.", "%(unchanged)d were so already.", unchanged)
-        shown = text % {"count": len(to_change), "label": label, "unchanged": unchanged}
+        shown = text % {"count": len(to_change), "label": label}
         self.message_user(request, shown, messages.SUCCESS if to_change else messages.WARNING)
+        if unchanged := len(stored) - len(to_change):
+            text = ngettext(
+                "%(count)d schedule was at %(label)s already.",
+                "%(count)d schedules were at %(label)s already.",
+                unchanged,
+            )
+            self.message_user(request, text % {"count": unchanged, "label": label}, messages.INFO)
 
 
 def _store_experience(schedule_ids: list[int], experience: ExperienceType) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from schedules.conf import conf
 from schedules.data import ExperienceType, Section, SkipReason
 from schedules.exceptions import SkipRecipient
@@ -22,6 +24,7 @@ class CourseUpdateResolver(Resolver):
     """Who: learners who started a whole number of weeks ago. One message per course."""
 
     key = "course_update"
+    label = _("course update")
     date_field = "start_date"
     experience_type = ExperienceType.COURSE_UPDATES
     is_per_course = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from schedules.conf import conf
 from schedules.data import ExperienceType
 from schedules.message_types.base import ScheduleMessageType, course_url, upsell_context
@@ -19,6 +21,7 @@ class RecurringNudgeResolver(Resolver):
     """Who: learners who started so many days ago. One message for all their courses of that day."""
 
     key = "recurring_nudge"
+    label = _("recurring nudge")
     date_field = "start_date"
     experience_type = ExperienceType.DEFAULT
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from schedules.conf import conf
 from schedules.data import ExperienceType, SkipReason
 from schedules.exceptions import SkipRecipient
@@ -20,6 +22,7 @@ class UpgradeReminderResolver(Resolver):
     """Who: learners whose upgrade deadline is near. One message for all their courses that can be upgraded."""
 
     key = "upgrade_reminder"
+    label = _("upgrade reminder")
     date_field = "upgrade_deadline"
     experience_type = ExperienceType.DEFAULT
 

@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
                 ('deliver_course_update', models.BooleanField(default=False, verbose_name='send: course update')),
                 ('hold_back_ratio', models.FloatField(default=0, help_text='Share of learners, from 0 to 1, who get no schedule so that they can be compared.', validators=[django.core.validators.MinValueValidator(0, 'The ratio is a number from 0 (nobody) to 1 (everybody).'), django.core.validators.MaxValueValidator(1, 'The ratio is a number from 0 (nobody) to 1 (everybody).')], verbose_name='hold-back ratio')),
                 ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={
                 'verbose_name': 'schedule configuration',
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('experience_type', models.PositiveSmallIntegerField(choices=[(0, 'Recurring Nudge and Upgrade Reminder'), (1, 'Course Updates')], default=0, verbose_name='experience')),
-                ('schedule', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='experience', to='schedules.schedule')),
+                ('schedule', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='experience', to='schedules.schedule', verbose_name='schedule')),
             ],
             options={
                 'verbose_name': 'schedule experience',
@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
                 ('leased_until', models.DateTimeField(blank=True, help_text='Bins that have not reported then are searched again.', null=True, verbose_name='leased until')),
                 ('counts', models.JSONField(blank=True, default=dict, verbose_name='counts')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={
                 'verbose_name': 'run',
@@ -162,8 +162,8 @@ class Migration(migrations.Migration):
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
                 ('opened_at', models.DateTimeField(blank=True, null=True, verbose_name='opened')),
                 ('clicked_at', models.DateTimeField(blank=True, null=True, verbose_name='clicked')),
-                ('schedule', models.ForeignKey(blank=True, help_text='Set where a message is about one course alone.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='schedules.schedule')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                ('schedule', models.ForeignKey(blank=True, help_text='Set where a message is about one course alone.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='schedules.schedule', verbose_name='schedule')),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scheduled_messages', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='schedules.sendrun', verbose_name='run')),
             ],
@@ -219,7 +219,7 @@ class Migration(migrations.Migration):
                 ('experience_type', models.PositiveSmallIntegerField(choices=[(0, 'Recurring Nudge and Upgrade Reminder'), (1, 'Course Updates')], verbose_name='experience')),
                 ('content_availability_date', models.DateTimeField(verbose_name='start')),
                 ('upgrade_deadline', models.DateTimeField(blank=True, null=True, verbose_name='upgrade deadline')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
             ],
             options={

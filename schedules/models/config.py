@@ -13,6 +13,7 @@ from config_models.models import ConfigurationModel
 from django.contrib.sites.models import Site
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -49,7 +50,7 @@ class ScheduleConfig(FreshConfiguration):
 
     KEY_FIELDS = ("site",)
 
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     create_schedules = models.BooleanField(
         _("create schedules"), default=False, help_text=_("Give each new enrollment a schedule.")
     )
@@ -79,7 +80,7 @@ class ScheduleConfig(FreshConfiguration):
         ]
 
     def __str__(self) -> str:
-        return f"configuration of {self.site.domain}"
+        return gettext("configuration of %(site)s") % {"site": self.site.domain}
 
 
 class DeadlineConfiguration(FreshConfiguration):
@@ -110,7 +111,8 @@ class DynamicUpgradeDeadlineConfiguration(DeadlineConfiguration):
         verbose_name_plural = _("upgrade deadlines: platform")
 
     def __str__(self) -> str:
-        return f"{self.deadline_days} days"
+        text = ngettext("%(day_count)d day", "%(day_count)d days", self.deadline_days)
+        return text % {"day_count": self.deadline_days}
 
 
 class OrgDynamicUpgradeDeadlineConfiguration(OptOutDeadlineConfiguration):
@@ -173,7 +175,7 @@ class WaffleFlagOrgOverride(FlagOverride):
         verbose_name_plural = _("flag overrides: organizations")
 
     def __str__(self) -> str:
-        return f"{self.waffle_flag} for {self.org}"
+        return gettext("%(flag)s for %(org)s") % {"flag": self.waffle_flag, "org": self.org}
 
 
 class WaffleFlagCourseOverride(FlagOverride):
@@ -188,4 +190,4 @@ class WaffleFlagCourseOverride(FlagOverride):
         verbose_name_plural = _("flag overrides: courses")
 
     def __str__(self) -> str:
-        return f"{self.waffle_flag} for {self.course_id}"
+        return gettext("%(flag)s for %(course)s") % {"flag": self.waffle_flag, "course": self.course_id}

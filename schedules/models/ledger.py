@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.db import models
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from schedules.models.schedule import Schedule
@@ -21,7 +23,7 @@ class SendRun(models.Model):
     """
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     message_type = models.CharField(_("message type"), max_length=50)
     date = models.DateField(_("date"), help_text=_("The run's “today”."))
     day_offset = models.SmallIntegerField(_("day offset"), help_text=_("Days from the run's date to the target day."))
@@ -39,7 +41,13 @@ class SendRun(models.Model):
         indexes = [models.Index(fields=["site", "message_type", "date"], name="schedules_run_day")]
 
     def __str__(self) -> str:
-        return f"{self.message_type} {self.day_offset:+d} on {self.date}"
+        # Translators: a message type, a number of days such as −3, and the day that it is counted from.
+        text = gettext("%(message_type)s %(day_offset)s on %(date)s")
+        return text % {
+            "message_type": self.message_type,
+            "day_offset": f"{self.day_offset:+d}",
+            "date": date_format(self.date),
+        }
 
 
 class ScheduledMessage(models.Model):
@@ -59,7 +67,7 @@ class ScheduledMessage(models.Model):
 
     uuid = models.UUIDField(primary_key=True, editable=False)
     run = models.ForeignKey(SendRun, on_delete=models.CASCADE, related_name="messages", verbose_name=_("run"))
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -72,6 +80,7 @@ class ScheduledMessage(models.Model):
         null=True,
         blank=True,
         related_name="+",
+        verbose_name=_("schedule"),
         help_text=_("Set where a message is about one course alone."),
     )
     name = models.CharField(_("message"), max_length=100)
@@ -103,4 +112,6 @@ class ScheduledMessage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} to learner {self.user_id} for {self.target_date}"
+        # Translators: the name of a message, the learner's number, and the target day.
+        text = gettext("%(message)s to learner %(learner)s for %(date)s")
+        return text % {"message": self.name, "learner": self.user_id, "date": date_format(self.target_date)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
@@ -40,7 +41,7 @@ class Schedule(TimeStampedModel):
         constraints = [models.UniqueConstraint(fields=["user", "course_id"], name="schedules_one_per_enrollment")]
 
     def __str__(self) -> str:
-        return f"learner {self.user_id} in {self.course_id}"
+        return gettext("learner %(learner)s in %(course)s") % {"learner": self.user_id, "course": self.course_id}
 
 
 class ScheduleExperience(models.Model):
@@ -49,7 +50,9 @@ class ScheduleExperience(models.Model):
     Personal data: none beyond the schedule's. Erased with it (cascade).
     """
 
-    schedule = models.OneToOneField(Schedule, on_delete=models.CASCADE, related_name="experience")
+    schedule = models.OneToOneField(
+        Schedule, on_delete=models.CASCADE, related_name="experience", verbose_name=_("schedule")
+    )
     experience_type = models.PositiveSmallIntegerField(
         _("experience"), choices=EXPERIENCE_CHOICES, default=ExperienceType.DEFAULT.value
     )
@@ -72,7 +75,7 @@ class HoldBack(TimeStampedModel):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
     )
     course_id = models.CharField(_("course"), max_length=255)
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     experience_type = models.PositiveSmallIntegerField(_("experience"), choices=EXPERIENCE_CHOICES)
     content_availability_date = models.DateTimeField(_("start"))
     upgrade_deadline = models.DateTimeField(_("upgrade deadline"), null=True, blank=True)
@@ -83,4 +86,4 @@ class HoldBack(TimeStampedModel):
         constraints = [models.UniqueConstraint(fields=["user", "course_id"], name="schedules_one_hold_back")]
 
     def __str__(self) -> str:
-        return f"learner {self.user_id} in {self.course_id}"
+        return gettext("learner %(learner)s in %(course)s") % {"learner": self.user_id, "course": self.course_id}

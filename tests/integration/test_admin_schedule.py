@@ -148,7 +148,8 @@ def test_a_bulk_change_sets_the_experience_creates_missing_rows_and_says_how_man
 
     response = run_action(admin_client, "change_to_course_updates", [alice, bob, carol])
 
-    assert "2 schedules changed to Course Updates. 1 was so already." in response.text
+    assert "2 schedules changed to Course Updates." in response.text
+    assert "1 schedule was at Course Updates already." in response.text
     types = dict(ScheduleExperience.objects.values_list("schedule_id", "experience_type"))
     assert types == {alice.pk: UPDATES, bob.pk: UPDATES, carol.pk: UPDATES, untouched.pk: DEFAULT}
     entries = LogEntry.objects.filter(user=admin_user)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
@@ -23,6 +26,11 @@ from schedules.contrib.lms.models import (
 )
 
 _USERNAME = f"user__{get_user_model().USERNAME_FIELD}"
+
+
+def _day(instant: datetime) -> str:
+    """The day, as the reader writes it, in the reader's time zone."""
+    return date_format(timezone.localtime(instant))
 
 
 class LinesField(forms.CharField):
@@ -87,11 +95,11 @@ class CourseAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("start"), ordering="start", empty_value="–")
     def starts(self, row: Course) -> str | None:
-        return f"{row.start:%Y-%m-%d}" if row.start else None
+        return _day(row.start) if row.start else None
 
     @admin.display(description=_("end"), ordering="end", empty_value="–")
     def ends(self, row: Course) -> str | None:
-        return f"{row.end:%Y-%m-%d}" if row.end else None
+        return _day(row.end) if row.end else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:  # noqa: ARG002
         """A course keeps its id: another one would be another course."""
@@ -130,7 +138,7 @@ class CourseEnrollmentAdmin(EnrollmentsAdmin):
 
     @admin.display(description=_("enrolled"), ordering="created")
     def enrolled(self, row: CourseEnrollment) -> str:
-        return f"{row.created:%Y-%m-%d}"
+        return _day(row.created)
 
 
 @admin.register(CourseEmailOptout)

@@ -15,6 +15,7 @@ from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from model_utils import FieldTracker
 from opaque_keys.edx.django.models import CourseKeyField
@@ -64,7 +65,7 @@ class Course(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.pk:
-            raise ValidationError({"id": "The course has no id; give one such as course-v1:Org+Course+Run."})
+            raise ValidationError({"id": _("The course has no id; give one such as course-v1:Org+Course+Run.")})
         self.clean()
         super().save(*args, **kwargs)
 
@@ -90,12 +91,12 @@ class Section(models.Model):
     def clean(self) -> None:
         """Drop blanks around highlights and empty ones. Refuse what is not text, or not a list."""
         if not isinstance(self.highlights, list | tuple):
-            message = f"The highlights are {self.highlights!r}; give a list of texts, one on each line."
-            raise ValidationError({"highlights": message})
+            text = _("The highlights are %(value)r; give a list of texts, one on each line.")
+            raise _refusal("highlights", text, self.highlights)
         for highlight in self.highlights:
             if not isinstance(highlight, str):
-                message = f"The highlight {highlight!r} is not text; write it as text or remove it."
-                raise ValidationError({"highlights": message})
+                text = _("The highlight %(value)r is not text; write it as text or remove it.")
+                raise _refusal("highlights", text, highlight)
         self.highlights = [text for raw in self.highlights if (text := raw.strip())]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -153,7 +154,7 @@ class CourseEnrollment(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "course"], name="schedules_lms_one_enrollment")]
 
     def __str__(self) -> str:
-        return f"learner {self.user_id} in {self.course_id}"
+        return gettext("learner %(learner)s in %(course)s") % {"learner": self.user_id, "course": self.course_id}
 
 
 class SiteConfiguration(models.Model):
@@ -173,19 +174,18 @@ class SiteConfiguration(models.Model):
         verbose_name_plural = _("site configurations")
 
     def __str__(self) -> str:
-        return f"configuration of {self.site.domain}"
+        return gettext("configuration of %(site)s") % {"site": self.site.domain}
 
     def clean(self) -> None:
         """Refuse values that are not a mapping, and a `course_org_filter` that names no organizations."""
         values = self.site_values
         if not isinstance(values, Mapping):
-            message = f"The values are {values!r}; give a mapping of names to values."
-            raise ValidationError({"site_values": message})
+            raise _refusal("site_values", _("The values are %(value)r; give a mapping of names to values."), values)
         claimed = values.get("course_org_filter")
         orgs = claimed if isinstance(claimed, list | tuple) else [claimed]
         if claimed is not None and not all(isinstance(org, str) for org in orgs):
-            message = f"course_org_filter is {claimed!r}; give an organization or a list of them."
-            raise ValidationError({"site_values": message})
+            text = _("course_org_filter is %(value)r; give an organization or a list of them.")
+            raise _refusal("site_values", text, claimed)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.clean()
@@ -206,7 +206,7 @@ class CourseEmailOptout(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "course"], name="schedules_lms_one_optout")]
 
     def __str__(self) -> str:
-        return f"learner {self.user_id} about {self.course_id}"
+        return gettext("learner %(learner)s about %(course)s") % {"learner": self.user_id, "course": self.course_id}
 
 
 class LearnerProfile(models.Model):
@@ -223,4 +223,9 @@ class LearnerProfile(models.Model):
         verbose_name_plural = _("learner profiles")
 
     def __str__(self) -> str:
-        return f"profile of learner {self.user_id}"
+        return gettext("profile of learner %(learner)s") % {"learner": self.user_id}
+
+
+def _refusal(field: str, text: Any, value: Any) -> ValidationError:
+    """The error that a field's value is refused with; `text` names it as `%(value)r`."""
+    return ValidationError({field: ValidationError(text, params={"value": value})})

@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("site_domain", help="domain of the site, whatever its case")
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
+    @no_translations
     def handle(self, **options: Any) -> None:
         try:
             conf.validate()
