@@ -18,7 +18,7 @@ DOCS := $(VENV)/.installed-docs
 SERVICES := $(VENV)/.installed-services
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services soak lint docs serve clean
+.PHONY: help demo test test-services soak lint docs messages serve clean
 .NOTPARALLEL: # two pips in one environment get in each other's way
 .DELETE_ON_ERROR:
 
@@ -29,6 +29,7 @@ help: ## say what there is
 	@echo "make test-services  test on PostgreSQL, MariaDB, Redis and RabbitMQ, with workers that are killed"
 	@echo "make soak    the same for hours: 100,000 messages, 1,000 kills"
 	@echo "make lint    check style, types, layers, migrations and settings"
+	@echo "make messages  bring the translations up to date with the words of the code, and compile them"
 	@echo "make docs    build the documentation into docs/_build/html/"
 	@echo "make clean   remove what these made, the demo's database and e-mails included"
 	@echo "PYTHON=python3.12 chooses the Python that the environment in $(VENV)/ is made with."
@@ -67,6 +68,9 @@ lint: $(LINT)
 docs: $(DOCS)
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet -b html docs docs/_build/html
 	@echo "The documentation: open docs/_build/html/index.html"
+
+messages: $(TEST)
+	$(BIN)/python -m tools.catalogs
 
 clean:
 	rm -rf $(VENV) build dist htmlcov docs/_build ace_messages demo.sqlite3* *.egg-info .coverage .coverage.*

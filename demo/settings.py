@@ -7,6 +7,8 @@ from pathlib import Path
 import dj_database_url
 import django
 
+from schedules.languages import RELEASED
+
 ROOT = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = "demo-only-never-use-this-in-production"  # noqa: S105 - a demo keeps no secrets
@@ -17,6 +19,7 @@ SITE_ID = 1
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+LANGUAGES = list(RELEASED.items())
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "schedules_lms:login"

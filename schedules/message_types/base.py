@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import attr
-from django.conf import settings
-from django.utils import formats, translation
+from django.utils import formats
 from edx_ace.message import Message, MessageType
 from edx_ace.recipient import Recipient
 
-from schedules import toggles
+from schedules import languages, toggles
 from schedules.conf import conf
 from schedules.data import Course, Learner, Run, one_line
 from schedules.links import absolute_url
@@ -63,13 +62,9 @@ class ScheduleMessageType(MessageType):
 
 
 def message_language(course: Course, learner: Learner, site: SiteValues) -> str:
-    """The nearest of `LANGUAGES` to the course's language, else the learner's, else the site's (SPEC 7.3)."""
-    for code in (course.language, learner.language, site.get("LANGUAGE_CODE")):
-        try:
-            return translation.get_supported_language_variant((code or "").strip().replace("_", "-").lower())
-        except LookupError:
-            continue
-    return settings.LANGUAGE_CODE
+    """The course's language, else the learner's, else the site's: the first that has a near one (SPEC 7.3)."""
+    codes = (course.language, learner.language, site.get("LANGUAGE_CODE"))
+    return next(filter(None, map(languages.nearest, codes)), languages.SOURCE)
 
 
 def base_context(resolver: Resolver) -> dict[str, Any]:

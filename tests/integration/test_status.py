@@ -265,6 +265,14 @@ def test_status_holds_no_personal_data(site, client):
     assert "alice" not in said
 
 
+def test_programs_are_told_in_english_whatever_the_visitor_or_the_platform_speaks(site, client, settings):
+    SendRun.objects.all().delete()
+    settings.LANGUAGE_CODE = "de"
+    problems = client.get("/schedules/health/example.com", headers={"accept-language": "de"}).json()["problems"]
+    assert problems == json.loads(run_command(json=True)[0])["problems"]
+    assert all(problem.startswith("No ") for problem in problems)
+
+
 # The banner ---------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ import schedules.signals
 from schedules.conf import DEFAULTS
 from schedules.data import FailReason, SkipReason
 from schedules.host import Host
+from schedules.languages import RELEASED, nearest
 from schedules.message_types import message_names, resolvers
 from schedules.models import ScheduledMessage
 
@@ -189,6 +190,22 @@ def test_the_context_of_a_message_type_is_the_one_that_is_documented(key):
 def test_the_context_of_every_message_is_the_one_that_is_documented():
     shared = context_names("base", "base_context") | context_names("base", "upsell_context")
     assert set(first_cells(part("reference/messages", "Context of every message"))) - {"course_ids"} == shared
+
+
+def test_the_languages_are_those_that_are_documented_with_their_plural_forms():
+    from tools.catalogs import StableCatalog
+
+    table = page("reference/languages").partition("\nThe language of a message\n")[0]
+    rows = re.findall(r"\* - ``([\w-]+)``\n +- .+\n +- (\d)\n", table)
+    assert {code: int(forms) for code, forms in rows} == {code: StableCatalog(code).num_plurals for code in RELEASED}
+
+
+def test_the_nearest_languages_are_those_that_are_documented():
+    rows = re.findall(
+        r"\* - ``([\w-]+)``\n +-(?: ``([\w-]+)``)?\n", part("reference/languages", "The language of a message")
+    )
+    assert len(rows) >= 5
+    assert {code: nearest(code) or "" for code, _ in rows} == dict(rows)
 
 
 # The ledger ---------------------------------------------------------------------------------------

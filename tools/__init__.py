@@ -1,0 +1,1 @@
+"""What the workshop runs by hand; not part of the app."""

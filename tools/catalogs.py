@@ -1,0 +1,194 @@
+"""Gather the app's words for translation, and check what translators made of them. No GNU gettext is needed.
+
+`python -m tools.catalogs` brings every catalog up to date with the code (`make messages`); `python -m tools.catalogs
+check [LANGUAGE ...]` says what is wrong with a language's words.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract, extract_python
+from babel.messages.mofile import write_mo
+from babel.messages.plurals import get_plural
+from babel.messages.pofile import read_po, write_po
+from django.utils.translation import to_locale
+from django.utils.translation.template import templatize
+
+from schedules.languages import RELEASED, SOURCE
+from tools.translations import contradictions, faults, forms
+
+ROOT = Path(__file__).resolve().parent.parent
+LANGUAGES = tuple(code for code in RELEASED if code != SOURCE)
+
+#: What Django's functions take: position of each string; `c` marks the context.
+KEYWORDS: dict[str, Any] = {
+    **DEFAULT_KEYWORDS,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext_lazy": (1, 2),
+    "pgettext_lazy": ((1, "c"), 2),
+    "npgettext_lazy": ((1, "c"), 2, 3),
+}
+
+#: Where Babel's table is wrong (Arabic, from 11 on) or older than CLDR's rules (Hebrew, which has a form for two).
+#: Source: https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html
+PLURALS = {
+    "ar": (6, "n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 && n%100<=99 ? 4 : 5"),
+    "he": (3, "n==1 ? 0 : n==2 ? 1 : 2"),
+}
+
+#: The first entry of every catalog says which language it is in; `schedules.languages` asks for it.
+OWN_CODE = ("en", "code of this language")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """An app with catalogs of its own: the words in its folder, less those in the folders `without`."""
+
+    name: str
+    folder: Path
+    without: tuple[str, ...] = ("locale", "migrations")
+
+    def sources(self) -> list[Path]:
+        """Its modules and templates, in an order that stays."""
+        found = (path for suffix in ("py", "html", "txt") for path in self.folder.rglob(f"*.{suffix}"))
+        return sorted(path for path in found if not set(self.without) & set(path.relative_to(self.folder).parts))
+
+    def po(self, language: str) -> Path:
+        return self.folder / "locale" / to_locale(language) / "LC_MESSAGES" / "django.po"
+
+    def mo(self, language: str) -> Path:
+        return self.po(language).with_suffix(".mo")
+
+
+DOMAINS = (
+    Domain("schedules", ROOT / "schedules", ("locale", "migrations", "contrib")),
+    Domain("schedules_lms", ROOT / "schedules/contrib/lms"),
+)
+
+
+class StableCatalog(Catalog):
+    """A catalog whose header says nothing that changes from run to run or from machine to machine."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__(locale=to_locale(language), header_comment="#", fuzzy=False)
+        self.language = language
+        self._num_plurals, self._plural_expr = PLURALS.get(language) or get_plural(self.locale)[:2]
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:
+        return [
+            ("Project-Id-Version", "schedules"),
+            ("Language", str(self.locale)),
+            ("MIME-Version", "1.0"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Transfer-Encoding", "8bit"),
+            ("Plural-Forms", self.plural_forms),
+        ]
+
+
+def extracted(domain: Domain) -> Catalog:
+    """The words of the code, with what their authors tell translators."""
+    template = Catalog(charset="utf-8")
+    for path in domain.sources():
+        method = extract_python if path.suffix == ".py" else extract_template
+        with path.open("rb") as file:
+            found = extract(method, file, KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True)
+            for line, words, comments, context in found:
+                told = [" ".join(comments)] if comments else []
+                where = [(path.relative_to(ROOT).as_posix(), line)]
+                template.add(words, locations=where, auto_comments=told, context=context)
+    return template
+
+
+def extract_template(file: io.BufferedReader, *rest: Any, **options: Any) -> Iterable[Any]:
+    """A template's words: Django makes Python of it, whose lines must not be indented for Babel to read them."""
+    python = templatize(file.read().decode())
+    unindented = "\n".join(line.lstrip() for line in python.split("\n"))
+    return extract_python(io.BytesIO(unindented.encode()), *rest, **options)
+
+
+def read(domain: Domain, language: str) -> StableCatalog:
+    """The catalog as it is stored; an empty one where there is none yet."""
+    catalog, path = StableCatalog(language), domain.po(language)
+    if path.exists():
+        with path.open("rb") as file:
+            for message in read_po(file, locale=to_locale(language)):
+                if message.id:
+                    catalog[message.id] = message
+    return catalog
+
+
+def updated(domain: Domain, language: str) -> StableCatalog:
+    """The catalog with the words of the code: what changed a little is fuzzy, what is gone is gone."""
+    catalog = read(domain, language)
+    catalog.update(extracted(domain))
+    catalog.obsolete.clear()
+    for message in catalog:
+        if (message.id, message.context) == OWN_CODE:
+            message.string = language
+        if not any(forms(message)):  # a word to come is not a doubtful one
+            message.flags.discard("fuzzy")
+    return catalog
+
+
+def compiled(catalog: StableCatalog) -> bytes:
+    """What Django reads: the words that are translated. Babel alone would take a plural without forms for English."""
+    done = StableCatalog(catalog.language)
+    for message in catalog:
+        if message.id and all(forms(message)):
+            done[message.id] = message
+    file = io.BytesIO()
+    write_mo(file, done)
+    return file.getvalue()
+
+
+def write(domain: Domain, language: str, catalog: StableCatalog) -> None:
+    path = domain.po(language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, catalog, width=0, ignore_obsolete=True, include_previous=True, include_lineno=False)
+    domain.mo(language).write_bytes(compiled(catalog))
+
+
+def check(language: str) -> list[str]:
+    """What is wrong with a language's words, one line each; also what the code says and the catalog has not yet."""
+    found = []
+    catalogs = {domain: read(domain, language) for domain in DOMAINS}
+    for domain, catalog in catalogs.items():
+        where = domain.po(language).relative_to(ROOT)
+        if keys(catalog) != keys(extracted(domain)):
+            found.append(f"{where}: is not up to date with the code; run `make messages`")
+        found += [f"{where}: {fault}" for fault in faults(catalog)]
+    return found + [f"{language}: {fault}" for fault in contradictions(catalogs.values())]
+
+
+def keys(catalog: Catalog) -> set[tuple[Any, str | None]]:
+    """What identifies each of the words: themselves (both, where there is a plural) and their context."""
+    return {(message.id, message.context) for message in catalog if message.id}
+
+
+def main(arguments: list[str]) -> int:
+    """Update and compile every catalog, or with `check` look at some languages' (all, where none is named)."""
+    if arguments[:1] == ["check"]:
+        found = [fault for language in arguments[1:] or LANGUAGES for fault in check(language)]
+        print(*found, f"{len(found)} faults", sep="\n")  # noqa: T201
+        return bool(found)
+    for language in LANGUAGES:
+        for domain in DOMAINS:
+            catalog = updated(domain, language)
+            write(domain, language, catalog)
+            done = sum(all(forms(message)) and not message.fuzzy for message in catalog if message.id)
+            print(f"{domain.po(language).relative_to(ROOT)}: {done} of {len(catalog)} translated")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
