@@ -147,6 +147,11 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+def without_isolates(text: str) -> str:
+    """A text part less the invisible characters that keep a name's direction apart."""
+    return text.translate(dict.fromkeys(map(ord, "\u2068\u2069")))
+
+
 def words_of(html: str) -> str:
     """What a reader sees of an HTML part, in one line."""
     text = re.sub(r"<!--.*?-->|<style>.*?</style>", "", html, flags=re.DOTALL)
@@ -228,8 +233,12 @@ def test_the_upgrade_is_offered_only_when_there_is_one(name: str, is_several: bo
 
 
 def test_a_nudge_counts_the_other_courses() -> None:
-    assert "& שלום and 1 other course at Meadow" in render("recurringnudge_day3", is_several=True).body
-    assert "& שלום and 3 other courses at" in render("recurringnudge_day3", True, course_ids=["a", "b", "c", "d"]).body
+    two, four = (
+        without_isolates(render("recurringnudge_day3", is_several=True, **changes).body)
+        for changes in ({}, {"course_ids": ["a", "b", "c", "d"]})
+    )
+    assert "& שלום and 1 other course at Meadow" in two
+    assert "& שלום and 3 other courses at Meadow" in four
 
 
 def test_a_reminder_about_several_courses_lists_each_with_its_own_link_and_date() -> None:
@@ -246,7 +255,7 @@ def test_a_course_update_lists_what_the_week_brings() -> None:
     assert "\nLeaves & light\n\n* Why leaves are green & when not\n* Walk < 5 km\n\n" in email.body
     assert email.body_html.count("<li") == 2
     assert "Walk &lt; 5 km" in email.body_html
-    assert email.subject == f"Your week 3 in {COURSE}"
+    assert email.subject == f"Week 3: what comes next in {COURSE}"
     assert f"\nGo to my course\n{COURSE_HOME}\n" in email.body
 
 
@@ -278,7 +287,7 @@ def test_the_title_of_the_page_is_the_subject(name: str, is_several: bool) -> No
 def test_both_parts_say_the_same(name: str, is_several: bool) -> None:
     email = render(name, is_several)
     in_html = words_of(email.body_html)
-    for line in email.body.splitlines():
+    for line in without_isolates(email.body).splitlines():
         sentence = line.removeprefix("*").strip()
         if sentence and "://" not in sentence and not re.fullmatch(r"[*\s-]+", line):
             assert sentence in in_html
