@@ -264,6 +264,15 @@ class Totals:
         return {**vars(self), "skipped": dict(self.skipped), "failed": dict(self.failed)}
 
 
+class QuietText(str):
+    """A text that keeps itself to itself where a whole context is logged."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} characters>"
+
+
 def one_line(text: str) -> str:
     """`text` with line breaks and other control characters as blanks, fit for a mail header (RFC 5322, 2.2)."""
     return _LINE_BREAKS.sub(" ", text).strip()

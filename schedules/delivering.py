@@ -46,6 +46,7 @@ from schedules.message_types.base import (
     ScheduleMessageType,
     base_context,
     message_language,
+    personal_context,
 )
 from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
@@ -196,7 +197,11 @@ def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Dec
         raise SkipRecipient(SkipReason.NO_ADDRESS)
     language = message_language(decision.courses[0].course, learner, resolver.site_values)
     with translation.override(language):
-        context = {**base_context(resolver), **resolver.context(decision.courses)}
+        context = {
+            **base_context(resolver),
+            **personal_context(resolver.site, learner, decision.courses),
+            **resolver.context(decision.courses),
+        }
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid

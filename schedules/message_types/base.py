@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import attr
+from django.contrib.sites.models import Site
 from django.utils import formats
 from edx_ace.message import Message, MessageType
 from edx_ace.recipient import Recipient
 
 from schedules import languages, toggles
 from schedules.conf import conf
-from schedules.data import Course, Learner, Run, one_line
+from schedules.data import Course, Learner, QuietText, Run, one_line
 from schedules.links import absolute_url
 from schedules.resolving import DueCourse, Resolver
 from schedules.sites import SiteValues
 
 #: Raised with each change of the templates that matters to those who measure them.
-TEMPLATE_REVISION = 1
+TEMPLATE_REVISION = 2
+
+# What a mail program makes a link of, and what Sailthru fills in: no greeting is to carry either.
+_NO_NAME = re.compile(r"[@/:<>{}]|\w\.\w{2,}")
 
 
 class QuietRecipient(Recipient):
@@ -84,6 +89,21 @@ def base_context(resolver: Resolver) -> dict[str, Any]:
         "template_revision": site.get("TEMPLATE_REVISION", TEMPLATE_REVISION),
         "copyright_year": resolver.run.today.year,
     }
+
+
+def personal_context(site: Site, learner: Learner, courses: Sequence[DueCourse]) -> dict[str, Any]:
+    """What is said to this learner, whatever the message type: their name, and the picture of a single course."""
+    image_url = courses[0].course.image_url if len(courses) == 1 else None
+    return {
+        "learner_name": greeting_name(learner.name),
+        "course_image_url": absolute_url(site.domain, image_url) if image_url else "",
+    }
+
+
+def greeting_name(name: str) -> str:
+    """The name to greet with, in one line; empty where what was entered might be an advertisement or a placeholder."""
+    name = one_line(name)
+    return "" if _NO_NAME.search(name) else QuietText(name)
 
 
 def upsell_context(resolver: Resolver, due: DueCourse | None) -> dict[str, Any]:

@@ -1,20 +1,40 @@
-"""What the templates of the e-mails need beyond Django's tags."""
+"""What the templates of the e-mails need beyond Django's tags: lists that end well, names in two directions, and CSS.
+
+Stylesheets and colors are templates like all others, so that a host overrides them alike. What they say is worked
+out once for each text they render to, since that hardly ever changes from message to message.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, cast
 
+from css_inline import CSSInliner
 from django import template
+from django.template.base import FilterExpression, Parser, Token
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_bidi
 
+from schedules.data import QuietText
+
 register = template.Library()
+
+COLORS = "schedules/edx_ace/common/colors.txt"
 
 #: A list in an e-mail ends after so many entries; the rest is counted.
 MOST_LISTED = 8
 
 _FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
+_FILLER = mark_safe("&#847;&zwnj;&nbsp;" * 30)  # noqa: S308 - a constant
+_CACHED_TEXTS = 64
+_COLOR = re.compile(r"var\(--([\w-]+)\)")
+
+# Reads no file and no network, whatever the HTML names.
+_inliner = CSSInliner(inline_style_tags=False, load_remote_stylesheets=False)
 
 
 @register.filter
@@ -35,4 +55,95 @@ def isolated(text: str) -> str:
     foreign = {"L"} if get_language_bidi() else {"R", "AL"}
     if foreign.isdisjoint(map(unicodedata.bidirectional, text)):
         return text
-    return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_DIRECTIONAL_ISOLATE}"
+    return QuietText(f"{_FIRST_STRONG_ISOLATE}{text}{_POP_DIRECTIONAL_ISOLATE}")
+
+
+class _QuietMarkup(QuietText, SafeString):
+    """Markup that may hold a learner's name."""
+
+
+@register.filter
+def in_span(text: str, css_class: str = "") -> SafeString:
+    """The same in HTML, where the mail program finds out which direction a name has."""
+    attributes = format_html(' class="{}"', css_class) if css_class else ""
+    return _QuietMarkup(format_html('<span dir="auto"{}>{}</span>', attributes, text))
+
+
+@register.simple_tag(takes_context=True)
+def colors(context: template.Context) -> Mapping[str, str]:
+    """Name -> color on a light screen, for the attributes that old programs read in place of styles."""
+    return _palettes(_rendered(COLORS, context))[0]
+
+
+@register.simple_tag(takes_context=True)
+def dark_rules(context: template.Context, stylesheet: str, within: str = "") -> SafeString:
+    """A stylesheet, one rule on each line, in the colors of a dark screen; `within` is put before each selector."""
+    css = _colored(_rendered(stylesheet, context), _rendered(COLORS, context), is_dark=True, within=within)
+    return mark_safe(css)  # noqa: S308 - templates only
+
+
+@register.simple_tag
+def filler() -> SafeString:
+    """Invisible characters that fill the line after the subject, so that the page's header does not run on in it."""
+    return _FILLER
+
+
+@register.tag
+def styled(parser: Parser, token: Token) -> StyledNode:
+    """`{% styled "styles.css" %}…{% endstyled %}`: the rules of that template, written into the style attributes."""
+    bits = token.split_contents()
+    if len(bits) != 2:
+        raise template.TemplateSyntaxError(f"{bits[0]} takes one argument: the template of a stylesheet.")
+    nodelist = parser.parse(["endstyled"])
+    parser.delete_first_token()
+    return StyledNode(nodelist, parser.compile_filter(bits[1]))
+
+
+class StyledNode(template.Node):
+    """HTML with its stylesheet inlined, as decision record 0010 has it."""
+
+    def __init__(self, nodelist: template.NodeList, stylesheet: FilterExpression) -> None:
+        self.nodelist = nodelist
+        self.stylesheet = stylesheet
+
+    def render(self, context: template.Context) -> SafeString:
+        css = _colored(_rendered(self.stylesheet.resolve(context), context), _rendered(COLORS, context))
+        return mark_safe(_inliner.inline_fragment(self.nodelist.render(context), css))  # noqa: S308 - escaped before
+
+
+def _rendered(name: str, context: template.Context) -> str:
+    """A template of the same engine in the same context, as `{% include %}` does."""
+    outer = cast(template.Template, context.template)  # never null while a template renders
+    with context.push():
+        return str(outer.engine.get_template(name).render(context))
+
+
+@lru_cache(_CACHED_TEXTS)
+def _palettes(text: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Name -> color, on a light screen and on a dark one; a later line of the same name wins."""
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    for row in rows:
+        if len(row) != 3:
+            raise template.TemplateSyntaxError(
+                f"{COLORS} has the line {' '.join(row)!r}; write a name, a color for light screens, one for dark ones."
+            )
+    return {name: light for name, light, _ in rows}, {name: dark for name, _, dark in rows}
+
+
+@lru_cache(_CACHED_TEXTS)
+def _colored(css: str, colors_text: str, *, is_dark: bool = False, within: str = "") -> str:
+    """The stylesheet with its `var(--name)` replaced: mail programs do not know them."""
+    palette = _palettes(colors_text)[is_dark]
+
+    def color(found: re.Match[str]) -> str:
+        if found[1] not in palette:
+            raise template.TemplateSyntaxError(f"There is no color {found[1]!r}; {COLORS} has {', '.join(palette)}.")
+        return palette[found[1]]
+
+    rules = [line.strip() for line in _COLOR.sub(color, css).splitlines() if line.strip()]
+    return "\n".join(_within(within, rule) if within else rule for rule in rules)
+
+
+def _within(outer: str, rule: str) -> str:
+    selectors, brace, declarations = rule.partition("{")
+    return ", ".join(f"{outer} {one.strip()}" for one in selectors.split(",")) + f" {brace}{declarations}"

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from schedules import signals
+from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import (
     Course,
     CourseEmailOptout,
@@ -287,3 +288,13 @@ def test_a_learner_stops_the_emails_and_gets_them_again(client, alice):
     assert CourseEmailOptout.objects.get().user == alice
     client.post(path, {"wants_email": "yes"})
     assert not CourseEmailOptout.objects.exists()
+
+
+def test_a_course_has_a_picture_on_the_web_or_none():
+    garden = make_course(image_url="https://images.example.com/garden.jpg")
+    assert LmsHost().courses([str(garden.pk)])[str(garden.pk)].image_url == "https://images.example.com/garden.jpg"
+    maps = make_course("Maps")
+    assert LmsHost().courses([str(maps.pk)])[str(maps.pk)].image_url is None
+    for url in ("garden.jpg", "javascript:alert(1)", "file:///etc/passwd"):
+        with pytest.raises(ValidationError, match="https://"):
+            make_course("Steam", image_url=url)

@@ -1,4 +1,4 @@
-"""No log line, no exception and no broker message holds a learner's address, whatever becomes of their message."""
+"""No log line, no exception and no broker message holds a learner's address or name, whatever becomes of them."""
 
 import json
 import logging
@@ -20,6 +20,7 @@ from tests.world import TODAY, enroll, free_port, make_course, make_learner, ope
 pytestmark = pytest.mark.django_db
 
 DOMAIN = "@learners.example.com"
+NAME = "Alice"
 OPERATOR = "operator@example.org"
 
 
@@ -107,7 +108,7 @@ def assert_nothing_was_told(said):
     ledger = [*ScheduledMessage.objects.values("reason", "channel"), *SendRun.objects.values("counts")]
     assert DOMAIN not in json.dumps(ledger)
     assert "schedules" in said.getvalue()
-    assert [line for line in said.getvalue().splitlines() if DOMAIN in line] == []
+    assert [line for line in said.getvalue().splitlines() if DOMAIN in line or NAME in line] == []
 
 
 def use_host(settings, name):

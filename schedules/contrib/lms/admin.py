@@ -87,7 +87,7 @@ class CourseAdmin(admin.ModelAdmin):
     list_filter = ["self_paced", "highlights_enabled_for_messaging", "org"]
     search_fields = ["display_name", "id", "org"]
     fieldsets = [
-        (None, {"fields": ["id", "display_name", "org", "language"]}),
+        (None, {"fields": ["id", "display_name", "org", "language", "image_url"]}),
         (_("Dates and pace"), {"fields": ["start", "end", "self_paced"]}),
         (_("Messages"), {"fields": ["highlights_enabled_for_messaging"]}),
     ]

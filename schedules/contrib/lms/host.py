@@ -76,6 +76,7 @@ def _course(row: models.Course) -> host.Course:
         is_self_paced=row.self_paced,
         language=row.language or None,
         is_messaging_enabled=row.highlights_enabled_for_messaging,
+        image_url=row.image_url or None,
     )
 
 

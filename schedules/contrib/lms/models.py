@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -23,6 +24,8 @@ from opaque_keys.edx.django.models import CourseKeyField
 from schedules.contrib.lms.converters import course_path
 
 VERIFIED = "verified"
+
+_IS_ON_THE_WEB = URLValidator(["https", "http"])
 
 
 class Course(models.Model):
@@ -41,6 +44,9 @@ class Course(models.Model):
     end = models.DateTimeField(_("end"), null=True, blank=True)
     self_paced = models.BooleanField(_("self-paced"), default=True)
     language = models.CharField(_("language"), max_length=35, blank=True, help_text=_("A language code, such as es."))
+    image_url = models.CharField(
+        _("picture"), max_length=500, blank=True, help_text=_("The whole URL of a picture, 16 units wide and 9 high.")
+    )
     highlights_enabled_for_messaging = models.BooleanField(
         _("send weekly highlights"), default=False, help_text=_("Learners get the highlights of a section each week.")
     )
@@ -59,9 +65,15 @@ class Course(models.Model):
         return course_path("course", self.pk)
 
     def clean(self) -> None:
-        """Name the organization, as the course id does."""
+        """Name the organization, as the course id does. Refuse a picture that is not on the web."""
         if not self.org and self.pk:
             self.org = str(self.pk.org)
+        if self.image_url:
+            try:
+                _IS_ON_THE_WEB(self.image_url)
+            except ValidationError:
+                message = f"The picture is {self.image_url!r}; give a URL that begins with https://."
+                raise ValidationError({"image_url": message}) from None
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.pk:
