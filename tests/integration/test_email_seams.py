@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from edx_ace.channel.sailthru import SailthruEmailChannel
 
 from tests.emails import COURSE, COURSE_HOME, DASHBOARD, MESSAGES, Page, render, whole_html, without_isolates, words_of
 
-TEMPLATES = Path(__file__).parents[2] / "schedules/templates/schedules/edx_ace"
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "schedules/templates/schedules/edx_ace"
 UNSUBSCRIBE = "https://example.com/unsubscribe/token?utm_source=schedules"
 
 every_message = pytest.mark.parametrize(("name", "is_several"), MESSAGES)
@@ -208,6 +210,28 @@ def test_a_host_changes_a_style_in_one_block(override: Any) -> None:
     )
     html = render("recurringnudge_day3").body_html
     assert html.count("border-radius: 0;") == 2
+
+
+def test_the_samples_of_the_how_to_do_what_they_say(override: Any) -> None:
+    page = (ROOT / "docs/howto/change-the-emails.rst").read_text(encoding="utf-8")
+    samples = re.findall(r"^.. code-block:: html\+django\n\n((?:   .*\n|\n)+)", page, re.MULTILINE)
+    assert len(samples) == 5
+    for sample in map(dedent, samples):
+        [path] = re.findall(r'{% extends "schedules/edx_ace/([^"]+)" %}', sample)
+        assert f"``schedules/edx_ace/{path}``" in page or f"``{path}``" in page
+        override(path, sample)
+    email = render("courseupdate", platform_name="Meadow University")
+    assert f"\nEnter the course\n{COURSE_HOME}\n" in email.body
+    assert "Enter the course</a>" in email.body_html
+    assert "#8a3324" in email.body_html
+    assert "#f0b49e" in email.head_html
+    assert "border-radius: 0;" in email.body_html
+    assert "Our own header" in email.body_html
+    override("common/base_body.html", '{% extends "schedules/edx_ace/common/base_body.html" %}')
+    assert "Sign in" in words_of(render("courseupdate", platform_name="Meadow University").body_html)
+    harbor = words_of(render("courseupdate", platform_name="Harbor Academy").body_html)
+    assert "Come aboard" in harbor
+    assert "Sign in" not in harbor
 
 
 @pytest.mark.parametrize(
