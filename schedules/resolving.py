@@ -36,7 +36,7 @@ from schedules.data import (
 )
 from schedules.days import day_bounds, start_of_day
 from schedules.exceptions import SkipRecipient
-from schedules.host import Answers, ask, get_host
+from schedules.host import Answers, Host, ask, get_host
 from schedules.models import Schedule
 from schedules.sites import org_scope, site_values
 
@@ -92,7 +92,8 @@ class Resolver(ABC):
     """Finds the learners of one message type who are due in one run, and what their message is about.
 
     A subclass names its `key` (as in the command and in `ScheduleConfig`), the `label` that staff read (lazily
-    translated), the date that is compared, whom it serves and whether a message is about one course alone.
+    translated), the date that is compared, whom it serves and whether a message is about one course alone. It asks
+    the host of the settings, if given no other.
     """
 
     key: ClassVar[str]
@@ -102,10 +103,10 @@ class Resolver(ABC):
     is_per_course: ClassVar[bool] = False
     needs_sections: ClassVar[bool] = False
 
-    def __init__(self, run: Run, site: Site) -> None:
+    def __init__(self, run: Run, site: Site, host: Host | None = None) -> None:
         self.run = run
         self.site = site
-        self.host = get_host()
+        self.host = host or get_host()
         self.site_values = site_values(self.host, site)
         self.as_of = start_of_day(run.today, conf.time_zone)
         self._scope = org_scope(self.host, site)

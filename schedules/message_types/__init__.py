@@ -30,8 +30,15 @@ def resolver_for(key: str) -> type[Resolver]:
         raise ConfigurationError(f"There is no message type {key!r}. Message types: {known}.") from None
 
 
+def messages() -> dict[str, tuple[type[Resolver], int]]:
+    """Message name -> its resolver class and the first day offset at which it is due, by the settings."""
+    found: dict[str, tuple[type[Resolver], int]] = {}
+    for resolver in resolvers().values():
+        for offset in resolver.day_offsets():
+            found.setdefault(resolver.message_name(offset), (resolver, offset))
+    return found
+
+
 def message_names() -> list[str]:
     """Every message name that the settings ask for; each needs templates."""
-    return sorted(
-        {resolver.message_name(offset) for resolver in resolvers().values() for offset in resolver.day_offsets()}
-    )
+    return sorted(messages())

@@ -1,0 +1,295 @@
+"""A message as its learner would see it, of sample data: the code that sends composes it, and nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.utils import timezone, translation
+from edx_ace import presentation
+from edx_ace.channel import ChannelType, get_channel_for_message
+from edx_ace.channel.mixins import EmailChannelMixin
+from edx_ace.errors import UnsupportedChannelError
+
+import schedules
+from schedules import ledger
+from schedules.conf import conf
+from schedules.data import Course, Run, one_line
+from schedules.days import day_of, start_of_day
+from schedules.delivering import compose
+from schedules.exceptions import ConfigurationError, SkipRecipient
+from schedules.host import Host, get_host
+from schedules.message_types import messages
+from schedules.message_types.base import ScheduleMessage
+from schedules.models import Schedule
+from schedules.previewing import samples
+from schedules.resolving import Decision, DueCourse, Resolver
+from schedules.sites import site_values
+
+ADDRESS = f"learner@{samples.DOMAIN}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """What is special about a sample. `is_foreign`: its names run against the direction of the language."""
+
+    course_count: int = 1
+    is_selling: bool = True
+    has_image: bool = True
+    is_long: bool = False
+    is_foreign: bool = False
+
+
+#: By name, in the order of a gallery.
+VARIANTS: Mapping[str, Variant] = {
+    "one_course": Variant(),
+    "several_courses": Variant(course_count=3),
+    "without_upsell": Variant(is_selling=False, has_image=False),
+    "longest_names": Variant(course_count=1, is_long=True),
+    "longest_of_several": Variant(course_count=3, is_long=True),
+    "other_direction": Variant(is_foreign=True),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """A message in all its parts. `html` is a whole document; the rest is plain text, one line each but for `text`."""
+
+    message_name: str
+    language: str
+    variant: str
+    subject: str
+    from_name: str
+    preheader: str
+    text: str
+    html: str
+
+
+def languages() -> list[str]:
+    """Those of `LANGUAGES` that the app has words for: its own, English, and those with a catalog."""
+    locale = Path(schedules.__file__).parent / "locale"
+    return [
+        code
+        for code, _ in settings.LANGUAGES
+        if code == "en" or (locale / translation.to_locale(code) / "LC_MESSAGES/django.mo").exists()
+    ]
+
+
+def variants_of(message_name: str) -> list[str]:
+    """The variants that a message can have: one about a single course never has several, for example."""
+    resolver_class, _ = _message(message_name)
+    return [name for name in VARIANTS if _is_possible(resolver_class, message_name, name)]
+
+
+def sample_message(
+    message_name: str,
+    language: str,
+    variant: str = "one_course",
+    *,
+    site: Site | None = None,
+    course_name: str | None = None,
+    own_words: Mapping[str, str] | None = None,
+    address: str = ADDRESS,
+    today: date | None = None,
+) -> ScheduleMessage:
+    """An edx-ace message to `address` about courses that are nowhere, as `site` would send it on `today`.
+
+    Without a site it speaks for one that is nowhere either, but for what the settings say. `course_name` is the
+    first course's, `own_words` are the context's `own_…` keys. The recipient's id belongs to nobody.
+    Raises `ConfigurationError` for a name, language or variant that is not there, and `SkipRecipient` for a
+    variant that the message cannot have; see `variants_of`.
+    """
+    resolver_class, day_offset = _message(message_name)
+    _check("language", language, [code for code, _ in settings.LANGUAGES])
+    _check("variant", variant, list(VARIANTS))
+    chosen = VARIANTS[variant]
+    names = samples.with_course_name(_names(chosen, language), course_name)
+    host = _host(chosen, names, language, site, address)
+    run = Run(
+        message_type=resolver_class.key,
+        site_id=site.pk if site else samples.NOBODY,
+        today=today or day_of(timezone.now(), conf.time_zone),
+        day_offset=day_offset,
+        uuid=uuid4(),
+        override_address=address,
+    )
+    resolver = resolver_class(run, site or _nowhere(), host)
+    decision = _decision(resolver, message_name, host)
+    message = compose(resolver, resolver.message_type(), decision)
+    message.context.update(own_words or {})
+    return message
+
+
+def preview(
+    message_name: str,
+    language: str,
+    variant: str = "one_course",
+    *,
+    site: Site | None = None,
+    course_name: str | None = None,
+    own_words: Mapping[str, str] | None = None,
+    address: str = ADDRESS,
+    today: date | None = None,
+) -> Preview:
+    """`sample_message()`, rendered by edx-ace for the channel that would carry it. Raises what that raises."""
+    message = sample_message(
+        message_name,
+        language,
+        variant,
+        site=site,
+        course_name=course_name,
+        own_words=own_words,
+        address=address,
+        today=today,
+    )
+    rendered = presentation.render(_channel(message), message)
+    return Preview(
+        message_name=message_name,
+        language=language,
+        variant=variant,
+        subject=EmailChannelMixin.get_subject(rendered),
+        from_name=rendered.from_name.strip(),
+        preheader=_preheader(rendered.body_html),
+        text=rendered.body,
+        html=EmailChannelMixin.make_simple_html_template(rendered.head_html, rendered.body_html),
+    )
+
+
+def _message(name: str) -> tuple[type[Resolver], int]:
+    _check("message", name, sorted(messages()))
+    return messages()[name]
+
+
+def _check(what: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ConfigurationError(f"There is no {what} {name!r}. There are: {', '.join(known)}.")
+
+
+def _is_possible(resolver_class: type[Resolver], message_name: str, variant: str) -> bool:
+    if resolver_class.is_per_course and VARIANTS[variant].course_count > 1:
+        return False
+    try:
+        sample_message(message_name, settings.LANGUAGE_CODE, variant)
+    except SkipRecipient:
+        return False
+    return True
+
+
+def _names(variant: Variant, language: str) -> samples.Names:
+    if variant.is_foreign:
+        is_right_to_left = translation.get_language_info(language)["bidi"]
+        language = "en" if is_right_to_left else "he"
+    names = samples.names_in(language)
+    return samples.as_long_as_can_be(names) if variant.is_long else names
+
+
+def _host(variant: Variant, names: samples.Names, language: str, site: Site | None, address: str) -> samples.SampleHost:
+    host: Host | None = get_host() if site else None
+    if site and host:
+        values, dashboard = dict(site_values(host, site).values), host.dashboard_url(site.pk)
+    else:
+        values, dashboard = samples.values_where_settings_are_silent(), "/dashboard"
+    if variant.is_long:
+        values["PLATFORM_NAME"] = names.courses[-1][:120]
+        values.pop("platform_name", None)
+    return samples.sample_host(
+        names,
+        language,
+        course_count=variant.course_count,
+        is_selling=variant.is_selling,
+        has_image=variant.has_image,
+        address=address,
+        site_values={site.pk if site else samples.NOBODY: values},
+        dashboard=dashboard,
+    )
+
+
+def _nowhere() -> Site:
+    return Site(pk=samples.NOBODY, domain=samples.DOMAIN, name=samples.PLATFORM_NAME)
+
+
+def _decision(resolver: Resolver, message_name: str, host: samples.SampleHost) -> Decision:
+    """The decision to send about all courses of `host`. Raises `SkipRecipient` if there is nothing to say."""
+    course_ids = host.course_ids
+    links = host.course_links([(samples.NOBODY, course_id) for course_id in course_ids])
+    sections, modes = host.sections(course_ids), host.verified_modes(course_ids)
+    courses = tuple(
+        DueCourse(
+            schedule=_schedule(resolver, course),
+            course=course,
+            sections=sections[course.id],
+            links=links[samples.NOBODY, course.id],
+            can_upgrade=course.id in modes,
+        )
+        for course in host.courses(course_ids).values()
+    )
+    courses = resolver.select(courses)
+    entry = ledger.Entry(
+        uuid=uuid4(),
+        user_id=samples.NOBODY,
+        schedule_id=None,
+        name=message_name,
+        course_ids=tuple(due.course.id for due in courses),
+    )
+    (learner,) = host.learners([samples.NOBODY]).values()
+    return Decision(entry=entry, learner=learner, courses=courses)
+
+
+def _schedule(resolver: Resolver, course: Course) -> Schedule:
+    """A schedule that is due in the resolver's run. It is not saved."""
+    due_at = start_of_day(resolver.run.target_date, conf.time_zone)
+    schedule = Schedule(
+        user_id=samples.NOBODY,
+        course_id=course.id,
+        org=course.org,
+        start_date=due_at,
+        upgrade_deadline=due_at + timedelta(days=21),
+    )
+    setattr(schedule, resolver.date_field, due_at)
+    return schedule
+
+
+def _channel(message: ScheduleMessage) -> Any:
+    try:
+        return get_channel_for_message(ChannelType.EMAIL, message)
+    except UnsupportedChannelError as error:
+        raise ConfigurationError(
+            f"edx-ace has no channel for e-mails ({error}). Name one in ACE_CHANNEL_DEFAULT_EMAIL and in "
+            "ACE_ENABLED_CHANNELS."
+        ) from error
+
+
+class _Hidden(HTMLParser):
+    """Collects the text of the first element that is not displayed: the preheader, as mail programs find it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self._tag = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        style = (dict(attrs).get("style") or "").replace(" ", "")
+        if not self.text and "display:none" in style:
+            self._tag = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._tag:
+            self._tag = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._tag:
+            self.text += data
+
+
+def _preheader(body_html: str) -> str:
+    """The preheader without what fills the rest of its line: blanks, joiners and the like."""
+    found = _Hidden()
+    found.feed(body_html)
+    return one_line(found.text.partition("\u034f")[0]).strip("\u200c\u00a0 ")

@@ -1,0 +1,240 @@
+"""A school that is nowhere: what previews speak of, in the reader's own script."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from schedules.conf import conf
+from schedules.data import Course, CourseLinks, Enrollment, EnrollmentKey, Learner, Section, VerifiedMode
+from schedules.host import Host
+
+#: No database gives anybody this id, so no link of a preview can do anything to anybody.
+NOBODY = 0
+
+DOMAIN = "example.com"
+PLATFORM_NAME = "Meadow University"
+
+#: A picture that the gallery puts a file in the place of.
+IMAGE_URL = f"https://{DOMAIN}/sample/course.svg"
+
+#: What is shown where the settings say nothing, so that no part of a message goes unseen.
+_SITE_VALUES: Mapping[str, Any] = {
+    "PLATFORM_NAME": PLATFORM_NAME,
+    "CONTACT_EMAIL": f"help@{DOMAIN}",
+    "CONTACT_MAILING_ADDRESS": "12 Orchard Lane, Springfield",
+    "EMAIL_FROM_ADDRESS": f"learning@{DOMAIN}",
+    "SOCIAL_MEDIA_FOOTER_URLS": {
+        "facebook": "https://www.facebook.com/example",
+        "youtube": "https://www.youtube.com/@example",
+    },
+    "MOBILE_STORE_URLS": {
+        "apple": "https://apps.apple.com/app/id0000000000",
+        "google": "https://play.google.com/store/apps/details?id=com.example",
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What a school of one language calls things: a learner, three courses, a section and its highlights."""
+
+    learner: str
+    courses: tuple[str, str, str]
+    section: str
+    highlights: tuple[str, ...]
+
+
+_ENGLISH = Names(
+    learner="Alice Meadow",
+    courses=("A Garden in a Year", "Clean Water", "Statistics for Everyone"),
+    section="Soil & Seeds",
+    highlights=("Know the soil you have", "Sow at the right time", "Water less & better"),
+)
+
+_NAMES: Mapping[str, Names] = {
+    "en": _ENGLISH,
+    "es": Names(
+        learner="Alicia Prado",
+        courses=("Un jardín en un año", "Agua limpia", "Estadística para todos"),
+        section="Suelo y semillas",
+        highlights=("Conocer el suelo que tienes", "Sembrar en el momento justo", "Regar menos y mejor"),
+    ),
+    "fr": Names(
+        learner="Alice Dupré",
+        courses=("Un jardin en un an", "L’eau propre", "La statistique pour tous"),
+        section="Sol et semences",
+        highlights=("Connaître son sol", "Semer au bon moment", "Arroser moins et mieux"),
+    ),
+    "de": Names(
+        learner="Alice Wiesner",
+        courses=("Ein Garten in einem Jahr", "Sauberes Wasser", "Statistik für alle"),
+        section="Boden und Saatgut",
+        highlights=("Den eigenen Boden kennen", "Zur rechten Zeit säen", "Weniger und besser gießen"),
+    ),
+    "pt": Names(
+        learner="Alice Campos",
+        courses=("Um jardim em um ano", "Água limpa", "Estatística para todos"),
+        section="Solo e sementes",
+        highlights=("Conhecer o solo que você tem", "Semear na hora certa", "Regar menos e melhor"),
+    ),
+    "zh": Names(
+        learner="李爱丽",
+        courses=("一年建成一座花园", "清洁的水", "人人都能学的统计学"),
+        section="土壤与种子",
+        highlights=("认识你的土壤", "适时播种", "少浇水，浇好水"),
+    ),
+    "ja": Names(
+        learner="草野ありす",
+        courses=("一年でつくる庭", "きれいな水", "みんなの統計学"),
+        section="土と種",
+        highlights=("自分の土を知る", "ちょうどよい時期に種をまく", "少なく、上手に水をやる"),
+    ),
+    "ar": Names(
+        learner="أليس المرجي",
+        courses=("حديقة في عام واحد", "مياه نظيفة", "الإحصاء للجميع"),
+        section="التربة والبذور",
+        highlights=("تعرّف على تربتك", "ازرع في الوقت المناسب", "اسقِ أقل وأفضل"),
+    ),
+    "he": Names(
+        learner="אליס כרמי",
+        courses=("גינה בשנה אחת", "מים נקיים", "סטטיסטיקה לכולם"),
+        section="אדמה וזרעים",
+        highlights=("להכיר את האדמה שלכם", "לזרוע בזמן הנכון", "להשקות פחות וטוב יותר"),
+    ),
+}
+
+
+def names_in(language: str) -> Names:
+    """The names of a school that teaches in `language` (a code), else English ones."""
+    return _NAMES.get(language, _NAMES.get(language.partition("-")[0], _ENGLISH))
+
+
+def as_long_as_can_be(names: Names) -> Names:
+    """`names`, each as long as a database takes it, with words that fit no phone; and many highlights."""
+    return Names(
+        learner=_stretched(names.learner, 150),
+        courses=tuple(_stretched(name, 255) for name in names.courses),  # type: ignore[arg-type] # still three
+        section=_stretched(names.section, 255),
+        highlights=tuple(_stretched(text, length) for text in names.highlights for length in (60, 200, 400, 20)),
+    )
+
+
+def _stretched(text: str, length: int) -> str:
+    word = text.replace(" ", "") * 4
+    return f"{word[:60]} {f'{text}, ' * length}"[:length].rstrip(", ")
+
+
+class SampleHost(Host):
+    """An LMS in memory: one learner, enrolled in as many courses as a message is to be about.
+
+    `site_id`: the site that is written for, with `site_values`, and `dashboard` its page.
+    """
+
+    def __init__(
+        self,
+        *,
+        courses: Sequence[Course],
+        learner: Learner,
+        sections: Sequence[Section],
+        is_selling: bool,
+        site_values: Mapping[int, Mapping[str, Any]],
+        dashboard: str,
+    ) -> None:
+        self._courses = {course.id: course for course in courses}
+        self._learner = learner
+        self._sections = sections
+        self._is_selling = is_selling
+        self._site_values = site_values
+        self._dashboard = dashboard
+
+    @property
+    def course_ids(self) -> tuple[str, ...]:
+        """In the order in which a message is to speak of them."""
+        return tuple(self._courses)
+
+    def courses(self, course_ids: Collection[str]) -> Mapping[str, Course]:
+        return {key: self._courses[key] for key in course_ids if key in self._courses}
+
+    def learners(self, user_ids: Collection[int]) -> Mapping[int, Learner]:
+        return {self._learner.id: self._learner} if self._learner.id in user_ids else {}
+
+    def enrollments(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, Enrollment]:
+        return {
+            key: Enrollment(user_id=key[0], course_id=key[1], mode="audit", is_active=True, created=_BEGINNING)
+            for key in self._known(keys)
+        }
+
+    def dashboard_url(self, site_id: int) -> str:  # noqa: ARG002 - one site
+        return self._dashboard
+
+    def course_links(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, CourseLinks]:
+        return {
+            key: CourseLinks(
+                home=f"/courses/{key[1]}/home", upgrade=f"/courses/{key[1]}/upgrade" if self._is_selling else None
+            )
+            for key in self._known(keys)
+        }
+
+    def verified_modes(self, course_ids: Collection[str]) -> Mapping[str, VerifiedMode]:
+        if not self._is_selling:
+            return {}
+        return {key: VerifiedMode(course_id=key) for key in self.courses(course_ids)}
+
+    def sections(self, course_ids: Collection[str]) -> Mapping[str, Sequence[Section]]:
+        return dict.fromkeys(self.courses(course_ids), self._sections)
+
+    def site_values(self) -> Mapping[int, Mapping[str, Any]]:
+        return self._site_values
+
+    def _known(self, keys: Collection[EnrollmentKey]) -> list[EnrollmentKey]:
+        return [key for key in keys if key[0] == self._learner.id and key[1] in self._courses]
+
+
+_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def sample_host(
+    names: Names,
+    language: str,
+    *,
+    course_count: int,
+    is_selling: bool,
+    has_image: bool,
+    address: str,
+    site_values: Mapping[int, Mapping[str, Any]],
+    dashboard: str,
+) -> SampleHost:
+    """The school with these names: `course_count` self-paced courses in `language`, and a learner at `address`."""
+    courses = [
+        Course(
+            id=f"course-v1:Meadow+{number}+2026",
+            org="Meadow",
+            name=name,
+            start=_BEGINNING,
+            language=language,
+            is_messaging_enabled=True,
+            image_url=IMAGE_URL if has_image else None,
+        )
+        for number, name in enumerate(names.courses[:course_count], start=1)
+    ]
+    return SampleHost(
+        courses=courses,
+        learner=Learner(id=NOBODY, email=address, name=names.learner, language=language),
+        sections=[Section(name=names.section, highlights=names.highlights)] * conf.course_update_weeks,
+        is_selling=is_selling,
+        site_values=site_values,
+        dashboard=dashboard,
+    )
+
+
+def values_where_settings_are_silent() -> dict[str, Any]:
+    """A site's values that show every part of a message, less those that the settings have an answer to."""
+    return {name: value for name, value in _SITE_VALUES.items() if not conf.lms(name, None)}
+
+
+def with_course_name(names: Names, course_name: str | None) -> Names:
+    """`names` with another name for the first course, if one is given."""
+    return names if course_name is None else replace(names, courses=(course_name, *names.courses[1:]))
