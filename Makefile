@@ -16,9 +16,11 @@ TEST := $(VENV)/.installed-test
 LINT := $(VENV)/.installed-lint
 DOCS := $(VENV)/.installed-docs
 SERVICES := $(VENV)/.installed-services
+BROWSER := $(VENV)/.installed-browser
+NODE_MODULES := tests/browser/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services soak lint docs messages serve clean
+.PHONY: help demo test test-services test-browser soak lint docs messages serve clean
 .NOTPARALLEL: # two pips in one environment get in each other's way
 .DELETE_ON_ERROR:
 
@@ -27,6 +29,7 @@ help: ## say what there is
 	@echo "make serve   run the demo on http://$(HOST):$(PORT)/ (HOST=..., PORT=...)"
 	@echo "make test    run the tests"
 	@echo "make test-services  test on PostgreSQL, MariaDB, Redis and RabbitMQ, with workers that are killed"
+	@echo "make test-browser   look at every e-mail and page in Chromium; the pictures go to pictures/"
 	@echo "make soak    the same for hours: 100,000 messages, 1,000 kills"
 	@echo "make lint    check style, types, layers, migrations and settings"
 	@echo "make messages  bring the translations up to date with the words of the code, and compile them"
@@ -48,6 +51,10 @@ test: $(TEST)
 # Needs the services at 127.0.0.1 that .ci/services starts. SERVICES_SEED=... repeats a run's choices.
 test-services: $(SERVICES)
 	TEST_SERVICES=1 $(BIN)/python -m pytest -v tests/services
+
+# Needs Chromium, Node and npm, which .ci/browser installs on Debian.
+test-browser: $(BROWSER) $(NODE_MODULES)
+	TEST_BROWSER=1 $(BIN)/python -m pytest -v tests/browser
 
 # Sizes are per pair of database and broker, of which there are four.
 soak: export SERVICES_MESSAGES ?= 25000
@@ -73,7 +80,7 @@ messages: $(TEST)
 	$(BIN)/python -m tools.catalogs
 
 clean:
-	rm -rf $(VENV) build dist htmlcov docs/_build ace_messages demo.sqlite3* *.egg-info .coverage .coverage.*
+	rm -rf $(VENV) build dist htmlcov docs/_build ace_messages previews pictures tests/browser/node_modules demo.sqlite3* *.egg-info .coverage .coverage.*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .tox
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -82,9 +89,14 @@ $(APP): $(METADATA) | $(BIN)/python
 	@$(PIP) --editable ".[demo]"
 	@touch $@
 
-$(TEST) $(LINT) $(DOCS) $(SERVICES): $(VENV)/.installed-%: $(METADATA) | $(BIN)/python
+$(TEST) $(LINT) $(DOCS) $(SERVICES) $(BROWSER): $(VENV)/.installed-%: $(METADATA) | $(BIN)/python
 	@echo "Installing, with what \"$*\" needs …"
 	@$(PIP) --editable ".[$*]"
+	@touch $@
+
+$(NODE_MODULES): tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian .ci/browser installs it" >&2; exit 1; }
+	@npm ci --prefix tests/browser --no-progress --loglevel error
 	@touch $@
 
 $(BIN)/python:

@@ -20,6 +20,7 @@ from edx_ace.errors import UnsupportedChannelError
 
 import schedules
 from schedules import ledger
+from schedules.channels.mail import whole_document
 from schedules.conf import conf
 from schedules.data import Course, Run, one_line
 from schedules.days import day_of, start_of_day
@@ -158,7 +159,7 @@ def preview(
         from_name=rendered.from_name.strip(),
         preheader=_preheader(rendered.body_html),
         text=rendered.body,
-        html=EmailChannelMixin.make_simple_html_template(rendered.head_html, rendered.body_html),
+        html=whole_document(message.language, rendered.head_html, rendered.body_html),
     )
 
 

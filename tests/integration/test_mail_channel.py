@@ -53,10 +53,12 @@ def use_backend(settings, backend):
 def deliver(address="alice@learners.example.com", **options):
     """One message through the channel, as edx-ace hands it over."""
     subject, from_name = options.pop("subject", "Hello"), options.pop("from_name", "Bees & Wasps")
+    language = options.pop("language", "en")
     message = SimpleNamespace(
         recipient=Recipient(lms_user_id=1, email_address=address),
         options={"from_address": "learning@example.com", **options},
         headers={"Message-ID": f"<{uuid4()}@example.com>"},
+        language=language,
     )
     rendered = RenderedEmail(from_name=from_name, subject=subject, body_html="<p>Hi</p>", head_html="", body="Hi")
     MailChannel().deliver(message, rendered)
@@ -93,6 +95,20 @@ def test_a_message_arrives_with_its_sender_name_and_headers(our_channel, server)
     assert [part.get_content_type() for part in email.walk()] == ["multipart/alternative", "text/plain", "text/html"]
     assert "Bees & Wasps" in email.get_body(["plain"]).get_content()
     assert "Bees &amp; Wasps" in email.get_body(["html"]).get_content()
+
+
+@pytest.mark.parametrize(
+    ("language", "root"),
+    [
+        ("he", '<html lang="he" dir="rtl">'),
+        ("pt-br", '<html lang="pt-br" dir="ltr">'),
+        (None, '<html lang="en" dir="ltr">'),
+    ],
+)
+def test_a_document_says_its_language_and_direction(mailoutbox, language, root):
+    deliver(language=language)
+    (email,) = mailoutbox
+    assert f"<!DOCTYPE html>\n{root}\n" in email.alternatives[0].content
 
 
 @pytest.mark.django_db

@@ -19,6 +19,7 @@ from schedules.host import Host
 from schedules.languages import RELEASED, nearest
 from schedules.message_types import message_names, resolvers
 from schedules.models import ScheduledMessage
+from schedules.previewing import VARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -165,6 +166,10 @@ def test_the_message_names_are_those_that_are_documented():
 def test_the_message_types_are_those_that_are_documented():
     table = page("reference/messages").partition("\nTemplates\n")[0]
     assert set(re.findall(r"\* - ``\w+``\n +- ``(\w+)``", table)) == set(resolvers())
+
+
+def test_the_variants_of_previews_are_those_that_are_documented():
+    assert first_cells(page("howto/look-at-messages")) == list(VARIANTS)
 
 
 def test_the_template_files_are_those_that_are_documented():

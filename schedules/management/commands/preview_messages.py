@@ -1,0 +1,66 @@
+"""manage.py preview_messages [--language CODE] [--message NAME] [--site DOMAIN] [--output DIR]."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from schedules import api, previewing
+from schedules.conf import conf
+from schedules.exceptions import ConfigurationError
+from schedules.message_types import message_names
+from schedules.previewing import Preview, gallery
+
+DEFAULT_DIRECTORY = "previews"
+
+
+class Command(BaseCommand):
+    help = "Write every message, in every language and variant, to a gallery for the browser. Sends nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--language",
+            action="append",
+            metavar="CODE",
+            help="a language to show; may be repeated; default: all that the app has words for",
+        )
+        parser.add_argument(
+            "--message", action="append", metavar="NAME", help="a message to show; may be repeated; default: all"
+        )
+        parser.add_argument("--site", metavar="DOMAIN", help="show the names, logo and links of this site")
+        parser.add_argument(
+            "--output",
+            default=DEFAULT_DIRECTORY,
+            metavar="DIR",
+            help=f"where to write; default: {DEFAULT_DIRECTORY}/",
+        )
+
+    def handle(self, **options: Any) -> None:
+        directory = Path(options["output"])
+        try:
+            conf.validate()
+            site = api.find_site(options["site"]) if options["site"] else None
+            previews, failures = gallery.render(
+                options["message"] or message_names(), options["language"] or previewing.languages(), site
+            )
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
+        try:
+            page = gallery.write(directory, previews)
+        except OSError as error:
+            raise CommandError(
+                f"--output is {str(directory)!r}, which cannot be written to ({error.strerror}); name a folder."
+            ) from error
+        if options["verbosity"] > 0:
+            self._report(previews, page)
+        if failures:
+            raise CommandError("\n".join([f"{len(failures)} could not be rendered; mend their templates:", *failures]))
+
+    def _report(self, previews: list[Preview], page: Path) -> None:
+        self.stdout.write(f"Wrote {len(previews)} previews: open {page}")
+        without = sorted({shown.language for shown in previews} - set(previewing.languages()))
+        if without:
+            self.stdout.write(f"The app has no words in {', '.join(without)}: these show English ones.")

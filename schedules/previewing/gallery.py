@@ -1,0 +1,93 @@
+"""Previews as files that a browser shows: one page that lists them all, with each by itself beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from django.contrib.sites.models import Site
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
+from django.template.loader import get_template
+from django.utils import translation
+
+from schedules.previewing import Preview, preview, samples, variants_of
+
+IMAGE_FILE = "course.svg"
+
+_DARK, _LIGHT = (re.compile(rf"\(\s*prefers-color-scheme\s*:\s*{scheme}\s*\)") for scheme in ("dark", "light"))
+_COLOR_SCHEMES = re.compile(r"(color-scheme\s*:\s*|content=\")light dark\b")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A preview with the names of its files, relative to the gallery's page."""
+
+    preview: Preview
+    html_file: str
+    dark_file: str
+    text_file: str
+
+    @property
+    def size_kilobytes(self) -> float:
+        """Of the HTML part, 1,000 bytes each. Gmail cuts off what is beyond 102."""
+        return len(self.preview.html.encode()) / 1000
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if translation.get_language_info(self.preview.language)["bidi"] else "ltr"
+
+
+def render(names: Sequence[str], languages: Sequence[str], site: Site | None = None) -> tuple[list[Preview], list[str]]:
+    """The previews of these messages in these languages, and a line on each that its templates prevented.
+
+    Raises `ConfigurationError` for a name or language that is not there.
+    """
+    previews, failures = [], []
+    for name in dict.fromkeys(names):
+        for language, variant in product(dict.fromkeys(languages), variants_of(name)):
+            try:
+                previews.append(preview(name, language, variant, site=site))
+            except (TemplateDoesNotExist, TemplateSyntaxError) as error:
+                failures.append(f"{name} {language} {variant}: {type(error).__name__}: {error}")
+    return previews, failures
+
+
+def write(directory: Path, previews: Sequence[Preview]) -> Path:
+    """Write the gallery and return its page. Side effect: files of the same names in `directory` are replaced."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / IMAGE_FILE).write_text(get_template("schedules/previews/course.svg").render(), encoding="utf-8")
+    entries = [_write_entry(directory, preview) for preview in previews]
+    page = directory / "index.html"
+    page.write_text(get_template("schedules/previews/index.html").render(_context(entries)), encoding="utf-8")
+    return page
+
+
+def in_the_dark(html: str) -> str:
+    """`html` as a client with a dark palette shows it, whatever the browser prefers."""
+    return _COLOR_SCHEMES.sub(r"\1dark", _LIGHT.sub("(max-width: 0)", _DARK.sub("(min-width: 0)", html)))
+
+
+def _write_entry(directory: Path, preview: Preview) -> Entry:
+    name = f"{preview.message_name}.{preview.language}.{preview.variant}"
+    entry = Entry(preview=preview, html_file=f"{name}.html", dark_file=f"{name}.dark.html", text_file=f"{name}.txt")
+    html = preview.html.replace(samples.IMAGE_URL, IMAGE_FILE)
+    for file, content in (
+        (entry.html_file, html),
+        (entry.dark_file, in_the_dark(html)),
+        (entry.text_file, preview.text),
+    ):
+        (directory / file).write_text(content, encoding="utf-8")
+    return entry
+
+
+def _context(entries: Sequence[Entry]) -> dict[str, object]:
+    codes = dict.fromkeys(entry.preview.language for entry in entries)
+    return {
+        "entries": entries,
+        "message_names": list(dict.fromkeys(entry.preview.message_name for entry in entries)),
+        "languages": [(code, translation.get_language_info(code)["name"]) for code in codes],
+        "variants": [(name, name.replace("_", " ")) for name in dict.fromkeys(e.preview.variant for e in entries)],
+    }

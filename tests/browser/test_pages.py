@@ -1,0 +1,129 @@
+"""The pages that the e-mails' links lead to, in Chromium. The pictures are in `pictures/pages/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.test.testcases import QuietWSGIRequestHandler
+
+from schedules.previewing import preview
+from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, Browser
+from tests.world import enroll, make_course, make_learner, started
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_connection_is_kept() -> Iterator[None]:
+    """The server's threads end with their requests; those of kept connections would outlive its database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QuietWSGIRequestHandler, "protocol_version", "HTTP/1.0")
+        yield
+
+
+LONG = "Statistikgrundlagenwiederholungsvorbereitungskurs" * 2
+
+
+@pytest.fixture
+def school(live_server, client: Client, browser: Browser) -> Iterator[dict[str, str]]:
+    """Name of a page -> its URL; Alice is signed in, and in two courses out of three."""
+    alice = make_learner()
+    weeks = [["Know the soil you have", "Water less"], [LONG], []]
+    garden = make_course("A Garden in a Year", price=49, weeks=weeks, language="en")
+    hebrew = make_course("מבוא לספרות עברית", price=29, weeks=[["לקרוא", "לכתוב"]], language="he")
+    garden.modes.update(expiration_datetime=started(-4000))
+    enroll(alice, garden)
+    enroll(alice, hebrew, mode="verified")
+    client.force_login(alice)
+    browser.sign_in(live_server.url, client)
+    url = live_server.url + garden.get_absolute_url()
+    yield {
+        "dashboard": f"{live_server.url}/dashboard",
+        "course": url,
+        "course_verified": live_server.url + hebrew.get_absolute_url(),
+        "course_not_mine": live_server.url + make_course(LONG).get_absolute_url(),
+        "upgrade": f"{url}upgrade",
+        "email": f"{url}email",
+        "no_course": f"{live_server.url}/courses/course-v1:No+Such+Course/",
+    }
+    browser.do(lambda page: page.context.clear_cookies())
+    browser.speak("en")
+
+
+def look(browser: Browser, name: str, url: str) -> dict[str, list[str]]:
+    """What is wrong with a page, by how it was looked at."""
+    found = {}
+    for is_dark in (False, True):
+        browser.open(url, is_dark=is_dark)
+        found["dark" if is_dark else "light"] = browser.violations()
+        browser.take_picture(f"pages/{name}.{'dark' if is_dark else 'desktop'}")
+    browser.show(width=NARROWEST)
+    found["narrow"] = [*browser.overflow(), *browser.violations()]
+    browser.show(width=PHONE)
+    browser.take_picture(f"pages/{name}.phone")
+    return {how: wrong for how, wrong in found.items() if wrong}
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_every_page_can_be_used_by_everybody(browser, school, language):
+    browser.speak(language)
+    wrong = {}
+    for name, url in school.items():
+        if found := look(browser, f"{name}.{language}", url):
+            wrong[name] = found
+        assert browser.evaluate("document.documentElement.dir") == ("rtl" if language == "he" else "ltr")
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_the_way_in_can_be_used_by_everybody(browser, live_server, language):
+    browser.speak(language)
+    url = f"{live_server.url}/login"
+    assert look(browser, f"login.{language}", url) == {}
+    browser.do(lambda page: page.locator("input[name=username]").fill("nobody"))
+    browser.do(lambda page: page.locator("input[name=password]").fill("wrong"))
+    browser.do(lambda page: page.locator("main button").click())
+    assert browser.do(lambda page: page.get_by_role("alert").count()) == 1
+    assert browser.violations() == []
+    browser.speak("en")
+
+
+def test_right_to_left_is_the_mirror_of_left_to_right(browser, school):
+    places = {}
+    for language in ("en", "he"):
+        browser.speak(language)
+        browser.open(school["dashboard"], width=DESKTOP)
+        places[language] = browser.evaluate(
+            """() => {
+                const [nav, leave] = ["nav a", "header button"].map(
+                    name => document.querySelector(name).getBoundingClientRect()
+                );
+                return [nav.left, innerWidth - nav.right, leave.left, innerWidth - leave.right];
+            }"""
+        )
+    nav_left, _, leave_left, leave_right = places["en"]
+    assert nav_left < leave_left
+    assert places["he"][1] == pytest.approx(nav_left, abs=1.5)
+    assert places["he"][2] == pytest.approx(leave_right, abs=1.5)
+
+
+#: The grounds of the page, and of the first button.
+COLORS = """
+    () => {
+        const ground = element => getComputedStyle(element).backgroundColor;
+        const links = [...document.querySelectorAll("main a, main button, table a")];
+        return [ground(document.body), links.map(ground).find(color => color !== "rgba(0, 0, 0, 0)")];
+    }
+"""
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_pages_and_messages_have_the_same_colors(browser, school, is_dark):
+    html = preview("recurringnudge_day3", "en").html
+    browser.open("about:blank", is_dark=is_dark)
+    browser.do(lambda page: page.set_content(html))
+    of_message = browser.evaluate(COLORS)
+    browser.open(school["course"], is_dark=is_dark)
+    assert browser.evaluate(COLORS) == of_message
