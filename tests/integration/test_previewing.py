@@ -10,7 +10,7 @@ from django.contrib.sites.models import Site
 from django.core.management import call_command
 
 from schedules import message_types, previewing
-from schedules.contrib.lms.models import SiteConfiguration
+from schedules.contrib.lms.models import LearnerProfile, SiteConfiguration
 from schedules.exceptions import ConfigurationError, SkipRecipient
 from schedules.message_types.base import ScheduleMessageType
 from schedules.message_types.recurring_nudge import RecurringNudgeResolver
@@ -60,7 +60,10 @@ def test_the_variants_show_what_they_are_called():
 def test_a_preview_reads_as_the_message_that_is_sent(email_channel):
     site = open_site()
     enable_deadlines()
-    enroll(make_learner(), make_course(samples.names_in("en").courses[0], language="en", price=49))
+    names = samples.names_in("en")
+    alice = make_learner()
+    LearnerProfile.objects.filter(user=alice).update(name=names.learner)
+    enroll(alice, make_course(names.courses[0], language="en", price=49))
     call_command("send_recurring_nudge", site.domain, date=TODAY.isoformat(), verbosity=0)
     (sent,) = email_channel
     shown, message = show(site=site), sample_message("recurringnudge_day3", "en", site=site, today=TODAY)
