@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 from django.test import Client
+from django.test.testcases import QuietWSGIRequestHandler
 
 T = TypeVar("T")
 
@@ -128,6 +129,28 @@ class Browser:
     def _stop(self) -> None:
         self._chromium.close()
         self._playwright.stop()
+
+
+def look(browser: Browser, name: str, url: str) -> dict[str, list[str]]:
+    """What is wrong with a page, by how it was looked at."""
+    found = {}
+    for is_dark in (False, True):
+        browser.open(url, is_dark=is_dark)
+        found["dark" if is_dark else "light"] = browser.violations()
+        browser.take_picture(f"pages/{name}.{'dark' if is_dark else 'desktop'}")
+    browser.show(width=NARROWEST)
+    found["narrow"] = [*browser.overflow(), *browser.violations()]
+    browser.show(width=PHONE)
+    browser.take_picture(f"pages/{name}.phone")
+    return {how: wrong for how, wrong in found.items() if wrong}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_connection_is_kept() -> Iterator[None]:
+    """The server's threads end with their requests; those of kept connections would outlive its database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QuietWSGIRequestHandler, "protocol_version", "HTTP/1.0")
+        yield
 
 
 @pytest.fixture(scope="session")

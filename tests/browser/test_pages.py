@@ -6,21 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import Client
-from django.test.testcases import QuietWSGIRequestHandler
 
 from schedules.previewing import preview
-from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, Browser
+from tests.browser.conftest import DESKTOP, Browser, look
 from tests.world import enroll, make_course, make_learner, started
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_connection_is_kept() -> Iterator[None]:
-    """The server's threads end with their requests; those of kept connections would outlive its database."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(QuietWSGIRequestHandler, "protocol_version", "HTTP/1.0")
-        yield
 
 
 LONG = "Statistikgrundlagenwiederholungsvorbereitungskurs" * 2
@@ -50,20 +41,6 @@ def school(live_server, client: Client, browser: Browser) -> Iterator[dict[str, 
     }
     browser.do(lambda page: page.context.clear_cookies())
     browser.speak("en")
-
-
-def look(browser: Browser, name: str, url: str) -> dict[str, list[str]]:
-    """What is wrong with a page, by how it was looked at."""
-    found = {}
-    for is_dark in (False, True):
-        browser.open(url, is_dark=is_dark)
-        found["dark" if is_dark else "light"] = browser.violations()
-        browser.take_picture(f"pages/{name}.{'dark' if is_dark else 'desktop'}")
-    browser.show(width=NARROWEST)
-    found["narrow"] = [*browser.overflow(), *browser.violations()]
-    browser.show(width=PHONE)
-    browser.take_picture(f"pages/{name}.phone")
-    return {how: wrong for how, wrong in found.items() if wrong}
 
 
 @pytest.mark.parametrize("language", ["en", "he"])
