@@ -17,16 +17,17 @@ from schedules.previewing import Preview, preview, samples, variants_of
 
 IMAGE_FILE = "course.svg"
 
-_DARK, _LIGHT = (re.compile(rf"\(\s*prefers-color-scheme\s*:\s*{scheme}\s*\)") for scheme in ("dark", "light"))
+_PREFERENCE = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)")
 _COLOR_SCHEMES = re.compile(r"(color-scheme\s*:\s*|content=\")light dark\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """A preview with the names of its files, relative to the gallery's page."""
+    """A preview with the names of its files beside the gallery's page: as it is sent, in each palette, as text."""
 
     preview: Preview
     html_file: str
+    light_file: str
     dark_file: str
     text_file: str
 
@@ -65,18 +66,26 @@ def write(directory: Path, previews: Sequence[Preview]) -> Path:
     return page
 
 
-def in_the_dark(html: str) -> str:
-    """`html` as a client with a dark palette shows it, whatever the browser prefers."""
-    return _COLOR_SCHEMES.sub(r"\1dark", _LIGHT.sub("(max-width: 0)", _DARK.sub("(min-width: 0)", html)))
+def in_palette(html: str, palette: str) -> str:
+    """`html` as in a mail program that prefers the `light` or the `dark` palette, whatever the browser prefers."""
+    html = _PREFERENCE.sub(lambda found: "(min-width: 0)" if found[1] == palette else "(max-width: 0)", html)
+    return _COLOR_SCHEMES.sub(rf"\1{palette}", html)
 
 
 def _write_entry(directory: Path, preview: Preview) -> Entry:
     name = f"{preview.message_name}.{preview.language}.{preview.variant}"
-    entry = Entry(preview=preview, html_file=f"{name}.html", dark_file=f"{name}.dark.html", text_file=f"{name}.txt")
+    entry = Entry(
+        preview=preview,
+        html_file=f"{name}.html",
+        light_file=f"{name}.light.html",
+        dark_file=f"{name}.dark.html",
+        text_file=f"{name}.txt",
+    )
     html = preview.html.replace(samples.IMAGE_URL, IMAGE_FILE)
     for file, content in (
         (entry.html_file, html),
-        (entry.dark_file, in_the_dark(html)),
+        (entry.light_file, in_palette(html, "light")),
+        (entry.dark_file, in_palette(html, "dark")),
         (entry.text_file, preview.text),
     ):
         (directory / file).write_text(content, encoding="utf-8")

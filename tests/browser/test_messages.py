@@ -302,5 +302,29 @@ def test_the_gallery_shows_what_was_chosen(browser, small_page, some):
     assert count(browser, "article:visible") == len(chosen)
 
 
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_each_view_has_its_palette_whatever_the_browser_prefers(browser, small_page, is_dark):
+    browser.open(small_page.as_uri(), width=1440, is_dark=is_dark)
+    grounds = {
+        view: browser.do(
+            lambda document, name=view: (
+                document.frame_locator(f"article:first-of-type [data-view={name}] iframe")
+                .locator("body")
+                .evaluate("body => getComputedStyle(body).backgroundColor")
+            )
+        )
+        for view in ("desktop", "phone", "dark")
+    }
+    assert grounds["desktop"] == grounds["phone"]
+    assert brightness(grounds["desktop"]) > 200
+    assert brightness(grounds["dark"]) < 50
+
+
+def brightness(color: str) -> float:
+    """From 0, black, to 255."""
+    channels = [int(number) for number in re.findall(r"\d+", color)[:3]]
+    return sum(channels) / len(channels)
+
+
 def count(browser: Browser, selector: str) -> int:
     return browser.do(lambda document: document.locator(selector).count())

@@ -33,7 +33,7 @@ def test_it_writes_every_message_in_every_variant_and_says_how_many(run, email_c
     expected = [f"{name}.en.{variant}" for name in message_names() for variant in variants_of(name)]
     assert run() == f"Wrote {len(expected)} previews: open {run.folder / 'index.html'}\n"
     names = {path.name for path in run.folder.iterdir()}
-    files = {f"{name}{ending}" for name in expected for ending in (".html", ".dark.html", ".txt")}
+    files = {f"{name}{ending}" for name in expected for ending in (".html", ".light.html", ".dark.html", ".txt")}
     assert names == {"index.html", "course.svg", *files}
     page = (run.folder / "index.html").read_text()
     assert [file for file in files if f'"{file}"' not in page] == []
@@ -55,17 +55,18 @@ def test_each_file_holds_what_its_name_says(run):
     run(message=["recurringnudge_day3"])
     shown = preview("recurringnudge_day3", "en")
     assert (run.folder / "recurringnudge_day3.en.one_course.txt").read_text() == shown.text
-    light = (run.folder / "recurringnudge_day3.en.one_course.html").read_text()
-    assert "prefers-color-scheme" in light
-    dark = (run.folder / "recurringnudge_day3.en.one_course.dark.html").read_text()
-    assert "prefers-color-scheme" not in dark
-    assert 'name="color-scheme" content="dark"' in dark
+    assert "prefers-color-scheme" in (run.folder / "recurringnudge_day3.en.one_course.html").read_text()
+    for palette in ("light", "dark"):
+        html = (run.folder / f"recurringnudge_day3.en.one_course.{palette}.html").read_text()
+        assert "prefers-color-scheme" not in html
+        assert f'name="color-scheme" content="{palette}"' in html
 
 
-def test_a_dark_copy_prefers_what_is_dark():
+def test_a_copy_in_a_palette_has_no_other():
     css = "@media (prefers-color-scheme: dark) {} @media screen and (prefers-color-scheme:light) {}"
-    assert gallery.in_the_dark(css) == "@media (min-width: 0) {} @media screen and (max-width: 0) {}"
-    assert gallery.in_the_dark(":root { color-scheme: light dark; }") == ":root { color-scheme: dark; }"
+    assert gallery.in_palette(css, "dark") == "@media (min-width: 0) {} @media screen and (max-width: 0) {}"
+    assert gallery.in_palette(css, "light") == "@media (max-width: 0) {} @media screen and (min-width: 0) {}"
+    assert gallery.in_palette(":root { color-scheme: light dark; }", "dark") == ":root { color-scheme: dark; }"
 
 
 def test_it_shows_a_site_as_it_is_configured(run):
