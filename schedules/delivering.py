@@ -23,7 +23,7 @@ from edx_ace import ace
 from edx_ace.channel import ChannelType
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from schedules import ledger, pacing, toggles
+from schedules import ledger, own_words, pacing, toggles
 from schedules.channels.mail import mail_connection
 from schedules.conf import conf
 from schedules.data import (
@@ -50,6 +50,7 @@ from schedules.message_types.base import (
 )
 from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
+from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 
 log = logging.getLogger(__name__)
@@ -138,9 +139,11 @@ def _outcomes(
         return
     yield from _each(gone, skipped(SkipReason.NO_LONGER_DUE))
     message_type = resolver.message_type()
+    message_name = resolver.message_name(resolver.run.day_offset)
+    words = own_words.read(resolver.site.pk, message_name, [one.entry.course_ids for one in decisions])
     with opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
         for one in decisions:
-            yield one.entry.uuid, one.outcome or _send(resolver, message_type, one)
+            yield one.entry.uuid, one.outcome or _send(resolver, message_type, one, words)
 
 
 def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[tuple[UUID, Outcome]]:
@@ -168,10 +171,12 @@ def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Out
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
 
-def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decision) -> Outcome:
+def _send(
+    resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords
+) -> Outcome:
     """One learner's failure is theirs alone."""
     try:
-        message = compose(resolver, message_type, decision)
+        message = compose(resolver, message_type, decision, words)
         pacing.wait_for_turn(conf.default_channel, timezone.now())
         _hand_to_ace(message)
     except ConfigurationError:
@@ -190,8 +195,13 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
     return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
 
 
-def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Decision) -> ScheduleMessage:
-    """The edx-ace message of a decision to send: recipient, language, context, options and headers."""
+def compose(
+    resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords | None = None
+) -> ScheduleMessage:
+    """The edx-ace message of a decision to send: recipient, language, context, options and headers.
+
+    Without `words` it says the templates' words.
+    """
     learner, entry, run = decision.learner, decision.entry, resolver.run
     if learner is None:
         raise SkipRecipient(SkipReason.NO_ADDRESS)
@@ -202,6 +212,7 @@ def compose(resolver: Resolver, message_type: ScheduleMessageType, decision: Dec
             **personal_context(resolver.site, learner, decision.courses),
             **resolver.context(decision.courses),
         }
+        context |= words.context(entry.course_ids, language, context) if words else {}
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid

@@ -102,6 +102,8 @@ class Resolver(ABC):
     experience_type: ClassVar[ExperienceType]
     is_per_course: ClassVar[bool] = False
     needs_sections: ClassVar[bool] = False
+    #: What own words about such a message may name: each message must have a value for it.
+    placeholders: ClassVar[tuple[str, ...]] = ("course", "platform", "name")
 
     def __init__(self, run: Run, site: Site, host: Host | None = None) -> None:
         self.run = run

@@ -29,6 +29,7 @@ class CourseUpdateResolver(Resolver):
     experience_type = ExperienceType.COURSE_UPDATES
     is_per_course = True
     needs_sections = True
+    placeholders = (*Resolver.placeholders, "week")
 
     @classmethod
     def day_offsets(cls) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ class UpgradeReminderResolver(Resolver):
     label = _("upgrade reminder")
     date_field = "upgrade_deadline"
     experience_type = ExperienceType.DEFAULT
+    placeholders = (*Resolver.placeholders, "deadline")
 
     @classmethod
     def day_offsets(cls) -> tuple[int, ...]:

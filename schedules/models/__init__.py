@@ -9,6 +9,7 @@ from schedules.models.config import (
     WaffleFlagOrgOverride,
 )
 from schedules.models.ledger import ScheduledMessage, SendRun
+from schedules.models.own_words import OwnWords
 from schedules.models.pace import ChannelPace
 from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
 
@@ -18,6 +19,7 @@ __all__ = [
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",
     "OrgDynamicUpgradeDeadlineConfiguration",
+    "OwnWords",
     "Schedule",
     "ScheduleConfig",
     "ScheduleExperience",

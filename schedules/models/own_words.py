@@ -1,0 +1,119 @@
+"""What a course or a site says in its own words. As with all configuration, a change is a new row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db import models
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.utils.translation import gettext_lazy as _
+
+from schedules import wording
+from schedules.host import get_host
+from schedules.models.config import FreshConfiguration
+
+MOST_INTRO_CHARACTERS = 3000
+
+
+class OwnWords(FreshConfiguration):
+    """Subject, intro and button of one message, in the words of a course or a site. Empty: the template's words.
+
+    A row that is not enabled has no opinion. Saving checks everything first and raises `ValidationError`.
+    Personal data: who changed it (`changed_by`), a member of staff; in the words, whatever staff write.
+    """
+
+    KEY_FIELDS = ("site", "course_id", "message_name", "language")
+
+    #: The placeholders that may be used; who knows the message type, such as a form, may narrow them.
+    placeholders: Collection[str] = wording.PLACEHOLDERS
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
+    course_id = models.CharField(
+        _("course"), max_length=255, blank=True, help_text=_("The course's id. Empty: all courses of the site.")
+    )
+    message_name = models.CharField(_("message"), max_length=100)
+    language = models.CharField(
+        _("language"), max_length=35, blank=True, help_text=_("Words for one language come before words for all.")
+    )
+    subject = models.CharField(
+        _("subject"), max_length=150, blank=True, help_text=_("One line. Empty: the template's.")
+    )
+    intro = models.TextField(
+        _("intro"),
+        blank=True,
+        validators=[MaxLengthValidator(MOST_INTRO_CHARACTERS)],
+        help_text=_("The first paragraph, in plain text or Markdown. Empty: the template's."),
+    )
+    button_label = models.CharField(
+        _("call to action"), max_length=40, blank=True, help_text=_("The words on the button. Empty: the template's.")
+    )
+
+    class Meta(FreshConfiguration.Meta):
+        verbose_name = _("own words")
+        verbose_name_plural = _("own words")
+        indexes = [models.Index(fields=["site", "message_name", "course_id"], name="schedules_own_words")]
+
+    def __str__(self) -> str:
+        return f"{self.message_name} of {self.course_id or self.site.domain}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Check, then add a row. Raises `ValidationError`."""
+        self.full_clean()
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        self.course_id = self.course_id.strip()
+        self.subject, self.button_label = self.subject.strip(), self.button_label.strip()
+        self.intro = self.intro.replace("\r\n", "\n").strip()
+        checks: dict[str, Callable[[], None]] = {
+            "course_id": self._check_course,
+            "message_name": self._check_message_name,
+            "language": self._check_language,
+            "subject": lambda: wording.check_line(self.subject, self.placeholders),
+            "intro": lambda: wording.check_markdown(self.intro, self.placeholders),
+            "button_label": lambda: wording.check_line(self.button_label, self.placeholders),
+        }
+        problems = {}
+        for field, check in checks.items():
+            try:
+                check()
+            except ValidationError as error:
+                problems[field] = error
+        if problems:
+            raise ValidationError(problems)  # type: ignore[arg-type]
+
+    def _check_course(self) -> None:
+        if not self.course_id:
+            return
+        try:
+            is_known = self.course_id in get_host().courses([self.course_id])
+        except Exception as error:  # a host may raise anything
+            raise ValidationError(
+                _("The LMS did not answer, so it is not known whether there is such a course. Try again later.")
+            ) from error
+        if not is_known:
+            raise ValidationError(
+                _("The LMS knows no course %(id)s. Copy the id from the course's address."),
+                params={"id": self.course_id},
+            )
+
+    def _check_message_name(self) -> None:
+        try:
+            get_template(f"schedules/edx_ace/{self.message_name}/email/subject.txt")
+        except TemplateDoesNotExist as error:
+            raise ValidationError(
+                _("There is no message %(name)s: it has no templates."), params={"name": self.message_name}
+            ) from error
+
+    def _check_language(self) -> None:
+        if self.language and self.language not in dict(settings.LANGUAGES):
+            raise ValidationError(
+                _("Messages are not written in %(code)s. Languages: %(all)s."),
+                params={"code": self.language, "all": ", ".join(dict(settings.LANGUAGES))},
+            )
