@@ -239,6 +239,13 @@ def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:
     }
 
 
+def send_sample(message: ScheduleMessage) -> None:
+    """Send a message that is nobody's; the ledger is left alone. Raises `SkipRecipient` and `DeliveryError`."""
+    with mail_connection(), opt_outs_already_read(frozenset()):  # whoever asked for it wants it
+        pacing.wait_for_turn(conf.default_channel, timezone.now())
+        _hand_to_ace(message)
+
+
 def _hand_to_ace(message: ScheduleMessage) -> None:
     """Returns if a channel took the message. Raises `SkipRecipient` and `DeliveryError`."""
     message.expiration_time = timezone.now() + _MOST_WAITING

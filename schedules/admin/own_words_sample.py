@@ -1,0 +1,102 @@
+"""A message of sample data that says given words: to be looked at, or to be sent to whoever wrote them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from schedules import delivering
+from schedules.data import Course, Learner, SkipReason
+from schedules.exceptions import ConfigurationError, DeliveryError, SkipRecipient, where
+from schedules.host import get_host
+from schedules.message_types.base import message_language
+from schedules.models import OwnWords
+from schedules.own_words import Words
+from schedules.previewing import VARIANTS, Preview, preview, sample_message
+from schedules.sites import site_values
+
+log = logging.getLogger(__name__)
+
+VARIANT_LABELS = {
+    "one_course": _("About one course"),
+    "several_courses": _("About several courses"),
+    "without_upsell": _("Without an upgrade to offer"),
+    "longest_names": _("With very long names"),
+    "other_direction": _("With names that run the other way"),
+}
+
+_ONE = "one_course"
+
+
+class SampleError(Exception):
+    """There is no such sample, or it could not be sent; `message` is for staff."""
+
+    def __init__(self, message: Any) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Sample:
+    """The message of `row`, which need not be saved. An unknown `variant` is taken for one course."""
+
+    def __init__(self, row: OwnWords, variant: str) -> None:
+        self._row = row
+        self._variant = variant if variant in VARIANT_LABELS else _ONE
+
+    def preview(self) -> Preview:
+        """Raises `SampleError`."""
+        with _explained():
+            return preview(self._row.message_name, self._language, self._variant, **self._options())
+
+    def send(self, address: str) -> None:
+        """Send it through edx-ace to `address` alone; the ledger is left alone. Raises `SampleError`."""
+        with _explained():
+            options = {**self._options(), "address": address}
+            delivering.send_sample(sample_message(self._row.message_name, self._language, self._variant, **options))
+
+    def _options(self) -> dict[str, Any]:
+        course = self._course
+        if course is not None and VARIANTS[self._variant].course_count > 1:
+            raise SampleError(_("A message about several courses says the site's words, not a course's."))
+        options: dict[str, Any] = {"site": self._row.site, "course_name": course.name if course else None}
+        sample = sample_message(self._row.message_name, self._language, self._variant, **options)
+        return {**options, "own_words": Words(self._row).context(sample.context)}
+
+    @cached_property
+    def _course(self) -> Course | None:
+        course_id = self._row.course_id
+        return get_host().courses([course_id]).get(course_id) if course_id else None
+
+    @cached_property
+    def _language(self) -> str:
+        """The row's, else the one that a message of its course or site would have."""
+        course = self._course or Course(id="", org="", name="", start=None)
+        site = site_values(get_host(), self._row.site)
+        return self._row.language or message_language(course, Learner(id=0, email=""), site)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Whatever goes wrong within becomes a `SampleError`: the page that shows it is where staff mend it."""
+    try:
+        yield
+    except SampleError:
+        raise
+    except SkipRecipient as skip:
+        said = _("This message is never like that. Choose another kind of preview.")
+        raise SampleError(_("Not sent: a policy denies it.") if skip.reason == SkipReason.POLICY else said) from skip
+    except DeliveryError as error:
+        raise SampleError(_("Not sent: the channel did not take it (%s).") % error) from error
+    except ConfigurationError as error:
+        raise SampleError(str(error)) from error
+    except LookupError as error:
+        said = _("This message has no value for {%s}, so it says the template's words.")
+        raise SampleError(said % error) from error
+    except Exception as error:  # a host and a template may raise anything
+        log.error("A sample could not be made: %s", where(error))
+        raise SampleError(_("The message could not be made (%s).") % type(error).__name__) from error

@@ -1,0 +1,119 @@
+"use strict";
+
+/* Own words: the preview follows what is typed, and “send me this” answers in place.
+   Without this script both buttons open a page of their own. */
+document.addEventListener("DOMContentLoaded", () => {
+  const section = document.getElementById("own-words");
+  if (!section) {
+    return;
+  }
+  const { previewUrl, sendUrl, failed } = section.dataset;
+  const form = section.closest("form");
+  const status = section.querySelector("[role=status]");
+  const parts = section.querySelector("[data-parts]");
+  const sendButton = section.querySelector("[data-send]");
+  let waiting;
+  let asked = new AbortController();
+
+  const ask = async (url, signal) => {
+    const response = await fetch(url, {
+      method: "POST",
+      body: new FormData(form),
+      headers: { Accept: "application/json" },
+      signal,
+    });
+    if (!response.ok) {
+      throw new Error(String(response.status));
+    }
+    return response.json();
+  };
+
+  const say = (text, isProblem) => {
+    status.textContent = text || "";
+    status.classList.toggle("errornote", Boolean(text && isProblem));
+  };
+
+  const showErrors = (errors) => {
+    form.querySelectorAll(".own-words-error").forEach((list) => list.remove());
+    form.querySelectorAll("[aria-invalid][data-own-words]").forEach((field) => {
+      field.removeAttribute("aria-invalid");
+      field.removeAttribute("aria-errormessage");
+      field.removeAttribute("data-own-words");
+    });
+    Object.entries(errors).forEach(([name, lines]) => {
+      const field = form.elements.namedItem(name);
+      const list = document.createElement("ul");
+      list.className = "errorlist own-words-error";
+      list.id = `own-words-error-${name}`;
+      lines.forEach((line) => {
+        const item = document.createElement("li");
+        item.textContent = line;
+        list.append(item);
+      });
+      const row = field && field.closest(".form-row");
+      if (row) {
+        row.prepend(list);
+        field.setAttribute("aria-invalid", "true");
+        field.setAttribute("aria-errormessage", list.id);
+        field.dataset.ownWords = "";
+      } else {
+        status.after(list);
+      }
+    });
+  };
+
+  const showPreview = (preview) => {
+    if (!preview) {
+      parts.setAttribute("data-stale", "");
+      return;
+    }
+    parts.hidden = false;
+    parts.removeAttribute("data-stale");
+    parts.querySelectorAll("[data-part]").forEach((element) => {
+      const text = preview[element.dataset.part];
+      if (element.tagName !== "IFRAME") {
+        element.textContent = text;
+      } else if (element.srcdoc !== text) {
+        element.srcdoc = text;
+      }
+    });
+  };
+
+  const refresh = async () => {
+    asked.abort();
+    asked = new AbortController();
+    try {
+      const answer = await ask(previewUrl, asked.signal);
+      say(answer.problem, true);
+      showErrors(answer.errors);
+      showPreview(answer.preview);
+    } catch (error) {
+      if (error.name !== "AbortError") {
+        say(failed, true);
+      }
+    }
+  };
+
+  const refreshSoon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(refresh, 400);
+  };
+
+  const send = async (event) => {
+    event.preventDefault();
+    sendButton.disabled = true;
+    try {
+      const answer = await ask(sendUrl);
+      showErrors(answer.errors);
+      say(answer.done || answer.problem, !answer.done);
+    } catch {
+      say(failed, true);
+    } finally {
+      sendButton.disabled = false;
+    }
+  };
+
+  form.addEventListener("input", refreshSoon);
+  sendButton.addEventListener("click", send);
+  refresh();
+});
