@@ -171,9 +171,7 @@ def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Out
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
 
-def _send(
-    resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords
-) -> Outcome:
+def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords) -> Outcome:
     """One learner's failure is theirs alone."""
     try:
         message = compose(resolver, message_type, decision, words)

@@ -26,7 +26,7 @@ class Words:
     def context(self, context: Mapping[str, Any]) -> dict[str, str]:
         """The `own_*` keys for a message of that context; where the row has no words, the key is not there.
 
-        Raises `LookupError` if the words use a placeholder for which this message has no value.
+        Raises `NoValueError` if the words use a placeholder for which this message has no value.
         """
         values, row = placeholder_values(context), self.row
         words = {

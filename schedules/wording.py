@@ -51,6 +51,14 @@ _ATTRIBUTES = {"a": {"href"}, "p": {"dir"}, "ul": {"dir"}, "ol": {"dir", "start"
 _SCHEMES = {"https", "mailto"}
 
 
+class NoValueError(Exception):
+    """Words name a placeholder for which this message has no value. Say other words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no value for {{{name}}}")
+        self.name = name
+
+
 class Markdown:
     """Some lines of Markdown, read once and filled for each message. A line break is kept as it was typed."""
 
@@ -58,12 +66,12 @@ class Markdown:
         self._source = source
 
     def html(self, values: Mapping[str, str]) -> str:
-        """Paragraphs and lists of plain, semantic HTML that needs no escaping. Raises `LookupError`, as `fill()`."""
+        """Paragraphs and lists of plain, semantic HTML that needs no escaping. Raises `NoValueError`, as `fill()`."""
         html = _writer.renderer.render(self._tokens, _writer.options, {"values": values})
         return nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES).strip()
 
     def text(self, values: Mapping[str, str]) -> str:
-        """The same as plain text: a blank line between paragraphs, links as “text (URL)”. Raises `LookupError`."""
+        """The same as plain text: a blank line between paragraphs, links as “text (URL)”. Raises `NoValueError`."""
         return _blocks(SyntaxTreeNode(self._tokens), values)
 
     @cached_property
@@ -77,7 +85,7 @@ class Markdown:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with its placeholders' values, each put in as it stands. Raises `LookupError` for one without a value.
+    """`text` with its placeholders' values, each put in as it stands. Raises `NoValueError` for one without a value.
 
     An empty value takes the blank before it along, or the punctuation after it where the text begins with it.
     """
@@ -110,11 +118,6 @@ def check_markdown(text: str, allowed: Collection[str]) -> None:
         raise ValidationError(problems)
 
 
-def _parser(*, html: bool) -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": html, "breaks": True})
-    return parser.disable(["code", "reference"])  # an indented line is no code, and what is typed does not vanish
-
-
 def _is_link(url: str) -> bool:
     """Whether messages may link there: an `https` URL with a host, or an address to write to."""
     try:
@@ -127,18 +130,35 @@ def _is_link(url: str) -> bool:
     return (parts.scheme == "https" and bool(host)) or (parts.scheme == "mailto" and "@" in parts.path)
 
 
-def _write_text(tokens: Sequence[Token], index: int, _options: Any, env: Mapping[str, Any]) -> str:
+class _Reader(MarkdownIt):
+    """Reads what is to be checked with everything that Markdown knows, so that one can say what was meant."""
+
+    def __init__(self, *, html: bool = True) -> None:
+        super().__init__("commonmark", {"html": html, "breaks": True})
+        self.disable(["code", "reference"])  # an indented line is no code, and what is typed does not vanish
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802, ARG002 - the parser's name
+        return True
+
+
+class _Writer(_Reader):
+    """Makes HTML, with the values in `env["values"]`."""
+
+    def __init__(self) -> None:
+        super().__init__(html=False)
+        self.add_render_rule("text", _write_text)
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - the parser's name
+        return _is_link(url)
+
+
+def _write_text(_renderer: Any, tokens: Sequence[Token], index: int, _options: Any, env: Mapping[str, Any]) -> str:
     """A value keeps its own direction, as in the templates."""
     parts = _filled(tokens[index].content, env["values"])
     return "".join(f'<span dir="auto">{escape(part)}</span>' if is_value else escape(part) for part, is_value in parts)
 
 
-# What is to be checked is read with everything that Markdown knows, so that one can say what was meant.
-_reader = _parser(html=True)
-_reader.validateLink = lambda _url: True  # type: ignore[method-assign]
-_writer = _parser(html=False)
-_writer.validateLink = _is_link  # type: ignore[method-assign]
-_writer.renderer.rules["text"] = _write_text
+_reader, _writer = _Reader(), _Writer()
 
 
 def _filled(text: str, values: Mapping[str, str]) -> list[tuple[str, bool]]:
@@ -148,9 +168,9 @@ def _filled(text: str, values: Mapping[str, str]) -> list[tuple[str, bool]]:
     begins_empty = False
     for match in _PLACEHOLDER.finditer(text):
         blank, name = match.groups()
-        value = values[name]
-        if not value and name != _MAY_BE_EMPTY:
-            raise LookupError(name)
+        value = values.get(name)
+        if value is None or (not value and name != _MAY_BE_EMPTY):
+            raise NoValueError(name)
         parts.append((text[end : match.start()], False))
         parts += [(blank, False), (value, True)] if value else []
         begins_empty = begins_empty or (not value and not blank and match.start() == 0)

@@ -54,7 +54,7 @@ class OwnWordsAdmin(KeyedConfigurationPage):
         css = {"all": ["schedules/own_words.css"]}
         js = ["schedules/own_words.js"]
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
         whose = (_("Whose"), {"fields": ("site", "course_id", "message_name", "language", "enabled")})
         words = {"fields": ("subject", "intro", "button_label"), "description": "" if obj else placeholders_help()}
         recorded = (_("Recorded"), {"fields": ("change_date", "changed_by")})
@@ -124,7 +124,9 @@ class OwnWordsAdmin(KeyedConfigurationPage):
         """Send the message with the words of the posted form to the member of staff who is signed in, nobody else."""
         form = self._posted(request)
         if form.errors:
-            return self._answer(request, _("Send me this"), form, problem=_("Not sent: there are mistakes in the form."))
+            return self._answer(
+                request, _("Send me this"), form, problem=_("Not sent: there are mistakes in the form.")
+            )
         user: Any = request.user
         address = str(getattr(user, user.get_email_field_name(), "") or "").strip()
         try:
@@ -161,7 +163,13 @@ class OwnWordsAdmin(KeyedConfigurationPage):
             return JsonResponse({"errors": form.errors, "preview": parts, **shown})
         labels = {name: form.fields[name].label for name in form.fields}
         errors = [(labels.get(name, ""), line) for name, lines in form.errors.items() for line in lines]
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "errors": errors, **shown}
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "errors": errors,
+            **shown,
+        }
         return TemplateResponse(request, "admin/schedules/own_words/result.html", context)
 
 

@@ -14,11 +14,13 @@ from schedules import delivering
 from schedules.data import Course, Learner, SkipReason
 from schedules.exceptions import ConfigurationError, DeliveryError, SkipRecipient, where
 from schedules.host import get_host
+from schedules.message_types import messages
 from schedules.message_types.base import message_language
 from schedules.models import OwnWords
 from schedules.own_words import Words
 from schedules.previewing import VARIANTS, Preview, preview, sample_message
 from schedules.sites import site_values
+from schedules.wording import NoValueError
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ VARIANT_LABELS = {
 }
 
 _ONE = "one_course"
+_NEVER = _("This message is never like that. Choose another kind of preview.")
 
 
 class SampleError(Exception):
@@ -61,8 +64,11 @@ class Sample:
 
     def _options(self) -> dict[str, Any]:
         course = self._course
-        if course is not None and VARIANTS[self._variant].course_count > 1:
-            raise SampleError(_("A message about several courses says the site's words, not a course's."))
+        if VARIANTS[self._variant].course_count > 1:
+            if messages()[self._row.message_name][0].is_per_course:
+                raise SampleError(_NEVER)
+            if course is not None:
+                raise SampleError(_("A message about several courses says the site's words, not a course's."))
         options: dict[str, Any] = {"site": self._row.site, "course_name": course.name if course else None}
         sample = sample_message(self._row.message_name, self._language, self._variant, **options)
         return {**options, "own_words": Words(self._row).context(sample.context)}
@@ -88,15 +94,14 @@ def _explained() -> Iterator[None]:
     except SampleError:
         raise
     except SkipRecipient as skip:
-        said = _("This message is never like that. Choose another kind of preview.")
-        raise SampleError(_("Not sent: a policy denies it.") if skip.reason == SkipReason.POLICY else said) from skip
+        raise SampleError(_("Not sent: a policy denies it.") if skip.reason == SkipReason.POLICY else _NEVER) from skip
     except DeliveryError as error:
         raise SampleError(_("Not sent: the channel did not take it (%s).") % error) from error
     except ConfigurationError as error:
         raise SampleError(str(error)) from error
-    except LookupError as error:
+    except NoValueError as error:
         said = _("This message has no value for {%s}, so it says the template's words.")
-        raise SampleError(said % error) from error
+        raise SampleError(said % error.name) from error
     except Exception as error:  # a host and a template may raise anything
         log.error("A sample could not be made: %s", where(error))
         raise SampleError(_("The message could not be made (%s).") % type(error).__name__) from error

@@ -86,7 +86,7 @@ class OwnWords(FreshConfiguration):
             except ValidationError as error:
                 problems[field] = error
         if problems:
-            raise ValidationError(problems)  # type: ignore[arg-type]
+            raise ValidationError(problems)
 
     def _check_course(self) -> None:
         if not self.course_id:

@@ -34,16 +34,16 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   const showErrors = (errors) => {
-    form.querySelectorAll(".own-words-error").forEach((list) => list.remove());
-    form.querySelectorAll("[aria-invalid][data-own-words]").forEach((field) => {
+    // Those of a form that could not be saved as well: this check is the same.
+    form.querySelectorAll(".errorlist").forEach((list) => list.remove());
+    form.querySelectorAll("[aria-invalid]").forEach((field) => {
       field.removeAttribute("aria-invalid");
       field.removeAttribute("aria-errormessage");
-      field.removeAttribute("data-own-words");
     });
     Object.entries(errors).forEach(([name, lines]) => {
       const field = form.elements.namedItem(name);
       const list = document.createElement("ul");
-      list.className = "errorlist own-words-error";
+      list.className = "errorlist";
       list.id = `own-words-error-${name}`;
       lines.forEach((line) => {
         const item = document.createElement("li");
@@ -55,7 +55,6 @@ document.addEventListener("DOMContentLoaded", () => {
         row.prepend(list);
         field.setAttribute("aria-invalid", "true");
         field.setAttribute("aria-errormessage", list.id);
-        field.dataset.ownWords = "";
       } else {
         status.after(list);
       }
@@ -74,7 +73,9 @@ document.addEventListener("DOMContentLoaded", () => {
       if (element.tagName !== "IFRAME") {
         element.textContent = text;
       } else if (element.srcdoc !== text) {
-        element.srcdoc = text;
+        const fresh = element.cloneNode(false); // one that is changed would add to the tab's history
+        fresh.srcdoc = text;
+        element.replaceWith(fresh);
       }
     });
   };
