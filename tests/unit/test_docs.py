@@ -17,9 +17,10 @@ from schedules.conf import DEFAULTS
 from schedules.data import FailReason, SkipReason
 from schedules.host import Host
 from schedules.languages import RELEASED, nearest
-from schedules.message_types import message_names, resolvers
-from schedules.models import ScheduledMessage
+from schedules.message_types import message_names, messages, resolvers
+from schedules.models import OwnWords, ScheduledMessage
 from schedules.previewing import VARIANTS
+from schedules.wording import PLACEHOLDERS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -212,6 +213,23 @@ def test_the_nearest_languages_are_those_that_are_documented():
     )
     assert len(rows) >= 5
     assert {code: nearest(code) or "" for code, _ in rows} == dict(rows)
+
+
+def test_the_keys_of_own_words_are_those_that_are_documented():
+    from schedules.own_words import Words
+
+    row = OwnWords(subject="x", intro="x", button_label="x")
+    documented = [name for name in first_cells(part("reference/messages", "Optional context")) if name[:4] == "own_"]
+    assert documented == list(Words(row).context({}))
+
+
+def test_the_placeholders_are_those_that_are_documented():
+    rows = re.findall(r"\* - ``\{(\w+)\}``\n(?: {5}.*\n)*? {5}- (all messages|``\w+``)\n", page("howto/own-words"))
+    types = {name: resolver for name, (resolver, _) in messages().items()}
+    assert dict(rows).keys() == set(PLACEHOLDERS)
+    for placeholder, where in rows:
+        knowing = {name for name, resolver in types.items() if placeholder in resolver.placeholders}
+        assert knowing == (set(types) if where == "all messages" else {where.strip("`")})
 
 
 # The ledger ---------------------------------------------------------------------------------------
