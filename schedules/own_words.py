@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Max
 
+from schedules.data import QuietText
 from schedules.exceptions import where
 from schedules.models import OwnWords
 from schedules.wording import Markdown, fill_line
@@ -24,7 +25,7 @@ class Words:
         self.row = row
 
     def context(self, context: Mapping[str, Any]) -> dict[str, str]:
-        """The `own_*` keys for a message of that context; where the row has no words, the key is not there.
+        """The `own_*` keys for a message of that context, whose language is active; no words, no key.
 
         Raises `NoValueError` if the words use a placeholder for which this message has no value.
         """
@@ -35,7 +36,7 @@ class Words:
             "own_intro_text": self._intro.text(values),
             "own_button_label": fill_line(row.button_label, values),
         }
-        return {key: text for key, text in words.items() if text}
+        return {key: QuietText(text) for key, text in words.items() if text}
 
     @cached_property
     def _intro(self) -> Markdown:

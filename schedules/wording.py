@@ -18,12 +18,13 @@ import nh3
 from django.core.exceptions import ValidationError
 from django.utils.html import escape
 from django.utils.text import capfirst
+from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext_lazy as _
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from schedules.data import one_line
+from schedules.data import QuietText, one_line
 
 #: Every placeholder. Of them a message may use those of its message type.
 PLACEHOLDERS = ("course", "platform", "name", "week", "deadline")
@@ -32,6 +33,7 @@ PLACEHOLDERS = ("course", "platform", "name", "week", "deadline")
 _MAY_BE_EMPTY = "name"
 
 _PLACEHOLDER = re.compile(r"(\s*)\{(\w+)\}")
+_FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 _PUNCTUATION_AT_START = re.compile(r"^[\s,;:.!،؛、，：！。]+")
 
@@ -85,11 +87,19 @@ class Markdown:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with its placeholders' values, each put in as it stands. Raises `NoValueError` for one without a value.
+    """`text` with its placeholders' values, each as it stands. Raises `NoValueError` for one without a value.
 
-    An empty value takes the blank before it along, or the punctuation after it where the text begins with it.
+    A value that runs in the other direction is kept apart. An empty value takes the blank before it along, or the punctuation after it where the text begins with it.
     """
-    return "".join(part for part, _is_value in _filled(text, values))
+    return "".join(isolated(part) if is_value else part for part, is_value in _filled(text, values))
+
+
+def isolated(text: str) -> str:
+    """A name in plain text, whose direction is kept apart from the sentence's where they differ (Unicode UAX #9)."""
+    foreign = {"L"} if get_language_bidi() else {"R", "AL"}
+    if foreign.isdisjoint(map(unicodedata.bidirectional, text)):
+        return text
+    return QuietText(f"{_FIRST_STRONG_ISOLATE}{text}{_POP_DIRECTIONAL_ISOLATE}")
 
 
 def fill_line(text: str, values: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from schedules import delivering
@@ -71,7 +72,8 @@ class Sample:
                 raise SampleError(_("A message about several courses says the site's words, not a course's."))
         options: dict[str, Any] = {"site": self._row.site, "course_name": course.name if course else None}
         sample = sample_message(self._row.message_name, self._language, self._variant, **options)
-        return {**options, "own_words": Words(self._row).context(sample.context)}
+        with translation.override(self._language):
+            return {**options, "own_words": Words(self._row).context(sample.context)}
 
     @cached_property
     def _course(self) -> Course | None:

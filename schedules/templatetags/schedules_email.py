@@ -7,7 +7,6 @@ out once for each text they render to, since that hardly ever changes from messa
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
@@ -17,9 +16,9 @@ from django import template
 from django.template.base import FilterExpression, Parser, Token
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language_bidi
 
 from schedules.data import QuietText
+from schedules.wording import isolated
 
 register = template.Library()
 
@@ -28,7 +27,6 @@ COLORS = "schedules/edx_ace/common/colors.txt"
 #: A list in an e-mail ends after so many entries; the rest is counted.
 MOST_LISTED = 8
 
-_FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
 _FILLER = mark_safe("&#847;&zwnj;&nbsp;" * 30)  # noqa: S308 - a constant
 _CACHED_TEXTS = 64
 _COLOR = re.compile(r"var\(--([\w-]+)\)")
@@ -49,13 +47,7 @@ def unlisted_count(entries: Sequence[Any]) -> int:
     return max(len(entries) - MOST_LISTED, 0)
 
 
-@register.filter
-def isolated(text: str) -> str:
-    """A name in plain text, whose direction is kept apart from the sentence's where they differ (Unicode UAX #9)."""
-    foreign = {"L"} if get_language_bidi() else {"R", "AL"}
-    if foreign.isdisjoint(map(unicodedata.bidirectional, text)):
-        return text
-    return QuietText(f"{_FIRST_STRONG_ISOLATE}{text}{_POP_DIRECTIONAL_ISOLATE}")
+register.filter(isolated)
 
 
 class _QuietMarkup(QuietText, SafeString):

@@ -183,6 +183,43 @@ def test_a_message_says_them_in_both_parts(email_channel):
     assert "Your next lesson" not in html + mail.body
 
 
+def test_each_learner_is_called_by_their_own_name(email_channel):
+    open_site()
+    garden = make_course()
+    write(subject="{name}, the garden waits", intro="Dear {name}, go on.")
+    enroll(make_learner(), garden)
+    enroll(make_learner("bob"), garden)
+    nobody = make_learner("carol")
+    nobody.profile.delete()
+    enroll(nobody, garden)
+    send()
+    said = {mail.subject: next(line for line in mail.body.splitlines() if "go on" in line) for mail in email_channel}
+    assert said == {
+        "Alice, the garden waits": "Dear Alice, go on.",
+        "Bob, the garden waits": "Dear Bob, go on.",
+        "The garden waits": "Dear, go on.",
+    }
+
+
+def test_a_logged_context_tells_no_name():
+    """Django logs a template's whole context, at DEBUG, where a name is not found."""
+    words = write(subject="Dear {name}", intro="Dear {name}", button_label="Dear {name}")
+    context = own_words.Words(words).context({"learner_name": "Alice"})
+    assert context["own_subject"] == "Dear Alice"
+    assert "Alice" not in repr(context)
+
+
+def test_a_name_that_runs_the_other_way_is_kept_apart(email_channel):
+    open_site()
+    write(subject="Back to {course}!", intro="Back to {course}!")
+    enroll(make_learner(), make_course("שלום"))
+    send()
+    (mail,) = email_channel
+    assert mail.subject == "Back to \u2068שלום\u2069!"
+    assert "Back to \u2068שלום\u2069!" in mail.body
+    assert '<span dir="auto">שלום</span>!' in html_of(mail)
+
+
 def test_the_week_and_the_deadline_are_told(email_channel):
     site = open_site()
     enable_deadlines(days=2)
