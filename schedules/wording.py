@@ -89,9 +89,9 @@ class Markdown:
 def fill(text: str, values: Mapping[str, str]) -> str:
     """`text` with its placeholders' values, each as it stands. Raises `NoValueError` for one without a value.
 
-    A value that runs in the other direction is kept apart. An empty value takes the blank before it along, or the punctuation after it where the text begins with it.
+    An empty value takes the blank before it along, or the punctuation after it where the text begins with it.
     """
-    return "".join(isolated(part) if is_value else part for part, is_value in _filled(text, values))
+    return "".join(part for part, _is_value in _filled(text, values))
 
 
 def isolated(text: str) -> str:
@@ -217,7 +217,8 @@ def _list(node: SyntaxTreeNode, values: Mapping[str, str]) -> str:
 def _line(node: SyntaxTreeNode, values: Mapping[str, str]) -> str:
     match node.type:
         case "text":
-            return fill(node.content, values)
+            parts = _filled(node.content, values)
+            return "".join(isolated(part) if is_value else part for part, is_value in parts)
         case "softbreak" | "hardbreak":
             return "\n"
         case "link":

@@ -215,7 +215,7 @@ def test_a_name_that_runs_the_other_way_is_kept_apart(email_channel):
     enroll(make_learner(), make_course("שלום"))
     send()
     (mail,) = email_channel
-    assert mail.subject == "Back to \u2068שלום\u2069!"
+    assert mail.subject == "Back to שלום!"  # as in the templates: lists of mails show the marks
     assert "Back to \u2068שלום\u2069!" in mail.body
     assert '<span dir="auto">שלום</span>!' in html_of(mail)
 
