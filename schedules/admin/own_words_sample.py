@@ -15,6 +15,7 @@ from schedules import delivering
 from schedules.data import Course, Learner, SkipReason
 from schedules.exceptions import ConfigurationError, DeliveryError, SkipRecipient, where
 from schedules.host import get_host
+from schedules.links import absolute_url
 from schedules.message_types import messages
 from schedules.message_types.base import message_language
 from schedules.models import OwnWords
@@ -73,7 +74,11 @@ class Sample:
         options: dict[str, Any] = {"site": self._row.site, "course_name": course.name if course else None}
         sample = sample_message(self._row.message_name, self._language, self._variant, **options)
         with translation.override(self._language):
-            return {**options, "own_words": Words(self._row).context(sample.context)}
+            words = Words(self._row).context(sample.context)
+        # They are put into the context last, so the course's own picture replaces the sample's, which is nowhere.
+        image_url = (course and course.image_url) or ""
+        image_url = image_url and absolute_url(self._row.site.domain, image_url)
+        return {**options, "own_words": {**words, "course_image_url": image_url}}
 
     @cached_property
     def _course(self) -> Course | None:

@@ -40,6 +40,10 @@ def staff_who_may(*actions, **fields):
     return client
 
 
+def images(html):
+    return set(re.findall(r'<img[^>]* src="([^"]+)"', html))
+
+
 class Frames(HTMLParser):
     def __init__(self, html):
         super().__init__()
@@ -170,6 +174,13 @@ def test_the_preview_is_of_the_course_and_in_its_language(admin_client):
     html = post(admin_client, PREVIEW, course_id=str(garden.pk), subject="¡{course}!").json()["preview"]
     assert html["subject"] == "¡Jardín!"
     assert 'lang="es"' in html["html"]
+
+
+def test_the_preview_has_the_courses_own_picture_and_no_other(admin_client):
+    garden = make_course(image_url="https://example.com/static/garden.jpg")
+    html = post(admin_client, PREVIEW, course_id=str(garden.pk)).json()["preview"]["html"]
+    assert images(html) == {"https://example.com/static/garden.jpg"}
+    assert images(post(admin_client, PREVIEW).json()["preview"]["html"]) == set()
 
 
 def test_the_preview_is_in_the_language_of_the_words(admin_client):
