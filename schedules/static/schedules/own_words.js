@@ -7,7 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!section) {
     return;
   }
-  const { previewUrl, sendUrl, failed } = section.dataset;
+  const { previewUrl, sendUrl, failed, mistaken } = section.dataset;
   const form = section.closest("form");
   const status = section.querySelector("[role=status]");
   const parts = section.querySelector("[data-parts]");
@@ -33,18 +33,28 @@ document.addEventListener("DOMContentLoaded", () => {
     status.classList.toggle("errornote", Boolean(text && isProblem));
   };
 
+  const described = (field) => (field.getAttribute("aria-describedby") || "").split(" ").filter(Boolean);
+
+  const describe = (field, ids) => {
+    if (ids.length) {
+      field.setAttribute("aria-describedby", ids.join(" "));
+    } else {
+      field.removeAttribute("aria-describedby");
+    }
+  };
+
   const showErrors = (errors) => {
     // Those of a form that could not be saved as well: this check is the same.
     form.querySelectorAll(".errorlist").forEach((list) => list.remove());
     form.querySelectorAll("[aria-invalid]").forEach((field) => {
       field.removeAttribute("aria-invalid");
-      field.removeAttribute("aria-errormessage");
+      describe(field, described(field).filter((id) => id !== `${field.id}_error`));
     });
     Object.entries(errors).forEach(([name, lines]) => {
       const field = form.elements.namedItem(name);
       const list = document.createElement("ul");
       list.className = "errorlist";
-      list.id = `own-words-error-${name}`;
+      list.id = `id_${name}_error`; // as Django's own
       lines.forEach((line) => {
         const item = document.createElement("li");
         item.textContent = line;
@@ -54,7 +64,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (row) {
         row.prepend(list);
         field.setAttribute("aria-invalid", "true");
-        field.setAttribute("aria-errormessage", list.id);
+        describe(field, [list.id, ...described(field)]);
       } else {
         status.after(list);
       }
@@ -63,11 +73,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const showPreview = (preview) => {
     if (!preview) {
-      parts.setAttribute("data-stale", "");
       return;
     }
     parts.hidden = false;
-    parts.removeAttribute("data-stale");
     parts.querySelectorAll("[data-part]").forEach((element) => {
       const text = preview[element.dataset.part];
       if (element.tagName !== "IFRAME") {
@@ -85,7 +93,8 @@ document.addEventListener("DOMContentLoaded", () => {
     asked = new AbortController();
     try {
       const answer = await ask(previewUrl, asked.signal);
-      say(answer.problem, true);
+      const isMistaken = Object.keys(answer.errors).length > 0;
+      say(answer.problem || (isMistaken ? mistaken : ""), !isMistaken);
       showErrors(answer.errors);
       showPreview(answer.preview);
     } catch (error) {
