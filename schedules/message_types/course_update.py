@@ -25,6 +25,7 @@ class CourseUpdateResolver(Resolver):
 
     key = "course_update"
     label = _("course update")
+    title = _("Weekly course news")
     date_field = "start_date"
     experience_type = ExperienceType.COURSE_UPDATES
     is_per_course = True

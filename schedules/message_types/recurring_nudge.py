@@ -22,6 +22,7 @@ class RecurringNudgeResolver(Resolver):
 
     key = "recurring_nudge"
     label = _("recurring nudge")
+    title = _("Reminders to keep learning")
     date_field = "start_date"
     experience_type = ExperienceType.DEFAULT
 
