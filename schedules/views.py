@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from schedules import languages
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
-from schedules.leaving import Choice, Link
+from schedules.leaving import Choice, Choices, Link
 from schedules.status import site_status
 
 log = logging.getLogger(__name__)
@@ -58,12 +58,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if link is None:
         return _leaving_page(request, "no_link", {}, status=400)
     with translation.override(link.language):
-        said: dict[str, Any] | None = {}
-        if request.method == "POST":
-            said = _act(link, request)
-        if said is None:
+        context = _act(link, request) if request.method == "POST" else {"choices": link.choices()}
+        if context is None:
             return _leaving_page(request, "no_link", {}, status=400)
-        return _leaving_page(request, "choices", {"link": link, "choices": link.choices(), **said})
+        return _leaving_page(request, "choices", {"link": link, **context})
 
 
 def _act(link: Link, request: HttpRequest) -> dict[str, Any] | None:
@@ -76,16 +74,20 @@ def _act(link: Link, request: HttpRequest) -> dict[str, Any] | None:
     if choice is None:
         return None
     link.choose(choice, is_wanted=is_wanted)
-    return {"said": _said(link, choice, is_wanted), "choice": choice}
+    choices = link.choices()
+    choice = choices.find(value) or choice
+    return {"said": _said(link, choice, choices, is_wanted), "choice": choice, "choices": choices}
 
 
-def _said(link: Link, choice: Choice, is_wanted: bool) -> str:
+def _said(link: Link, choice: Choice, choices: Choices, is_wanted: bool) -> str:
+    """How it ended: a word that the template knows."""
     if link.token.is_test:
         return "test"
     if not is_wanted:
         return "stopped"
-    now = link.choices().find(choice.value) if choice.is_hosts else None
-    return "hosts" if now is not None and now.is_hosts else "again"
+    if choices.all.is_stopped and choice.value != choices.all.value:
+        return "all"
+    return "hosts" if choice.is_hosts else "again"
 
 
 def _leaving_page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:

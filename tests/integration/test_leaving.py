@@ -337,7 +337,17 @@ def test_the_lms_own_opt_out_is_shown_and_taken_back(client, site, alice, garden
 def test_an_lms_that_does_not_take_its_opt_out_back_is_named(client, site, alice, garden, monkeypatch):
     monkeypatch.setattr(LmsHost, "opt_outs", lambda self, keys: set(keys))
     text = text_of(client.post(link(site, alice, garden), {"again": of_course(alice, garden)}))
-    assert "Nothing was changed Your own settings on the platform still stop e-mails about this course." in text
+    assert "These e-mails are still stopped Your own settings on the platform stop e-mails about this course." in text
+
+
+def test_what_comes_again_is_not_said_of_what_all_stops_or_of_a_part(client, site, alice, garden):
+    path, course = link(site, alice, garden), of_course(alice, garden)
+    for value in (NUDGE, course, ":"):
+        client.post(path, {"stop": value})
+    assert "still stopped You stopped all of these e-mails." in text_of(client.post(path, {"again": course}))
+    client.post(path, {"again": ":"})
+    answer = text_of(client.post(path, {"again": course}))
+    assert "You get these e-mails again You get these, but for what you stopped. A Garden in a Year" in answer
 
 
 @pytest.mark.parametrize("error", [HostError("away", is_temporary=True), RuntimeError("broken")])

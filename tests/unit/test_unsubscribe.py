@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 from django.core.signing import Signer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schedules.unsubscribe import MOST_COURSES, Token, list_headers, page_path, read_token, write_token
@@ -24,11 +24,13 @@ tokens = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(tokens)
 def test_what_is_written_is_read(token):
     assert read_token(write_token(token)) == token
 
 
+@settings(deadline=None)
 @given(tokens)
 def test_a_token_is_short_and_made_of_what_urls_and_mail_programs_leave_alone(token):
     text = write_token(token)
@@ -44,6 +46,7 @@ def test_a_token_with_one_changed_character_is_none_of_ours(position):
             assert read_token(text[:position] + other + text[position + 1 :]) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_other_text_is_none_of_ours(text):
     assert read_token(text) is None
