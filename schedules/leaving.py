@@ -10,12 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib.sites.models import Site
-from django.utils import translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
+from schedules import languages
 from schedules.data import Course, EnrollmentKey, one_line
 from schedules.exceptions import where
 from schedules.host import ask, get_host
@@ -88,11 +87,8 @@ class Link:
 
     @property
     def language(self) -> str:
-        """The message's, while it is one of `LANGUAGES`."""
-        try:
-            return translation.get_supported_language_variant(self.token.language)
-        except LookupError:
-            return settings.LANGUAGE_CODE
+        """The message's, while it has words."""
+        return languages.nearest(self.token.language) or languages.SOURCE
 
     @cached_property
     def platform_name(self) -> str:
