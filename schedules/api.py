@@ -14,11 +14,14 @@ from django.db import transaction
 from schedules import creating, delivering, ledger, tasks, toggles
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, Totals
-from schedules.message_types import resolver_for
-from schedules.models import HoldBack, Schedule, ScheduledMessage, SendRun
+from schedules.message_types import resolver_for, resolvers
+from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun
+from schedules.optout import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
 from schedules.sites import find_site
 
 __all__ = [
+    "CourseOptOuts",
+    "OptOutScope",
     "RunReport",
     "course_changed",
     "enqueue_day",
@@ -26,6 +29,10 @@ __all__ = [
     "is_finished",
     "learner_enrolled",
     "learner_erased",
+    "message_type_titles",
+    "opt_in",
+    "opt_out",
+    "opt_outs_about",
     "recover",
 ]
 
@@ -76,11 +83,20 @@ def course_changed(course_id: str, *, facts: Collection[CourseFact], now: dateti
 
 
 def learner_erased(user_id: int) -> None:
-    """Forget a learner: their schedules, hold-backs and messages. Not needed where the user row is deleted."""
+    """Forget a learner: their schedules, hold-backs, opt-outs and messages.
+
+    Not needed where the user row is deleted.
+    """
     with transaction.atomic():
         ScheduledMessage.objects.filter(user_id=user_id).delete()
         HoldBack.objects.filter(user_id=user_id).delete()
+        OptOut.objects.filter(user_id=user_id).delete()
         Schedule.objects.filter(user_id=user_id).delete()
+
+
+def message_type_titles() -> dict[str, str]:
+    """Message type -> how learners know its e-mails, in the language that is active."""
+    return {key: str(resolver.title) for key, resolver in resolvers().items()}
 
 
 def enqueue_day(

@@ -15,6 +15,7 @@ from schedules.conf import DEFAULTS, conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import get_host
 from schedules.message_types import message_names
+from schedules.unsubscribe import Token, page_path
 
 TEMPLATE_FILES = ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html")
 
@@ -128,6 +129,20 @@ def check_rates(**_: Any) -> list[CheckMessage]:
 def _nearest(name: str, enabled: list[str]) -> str:
     near = difflib.get_close_matches(name, enabled, n=1, cutoff=0)
     return f"Did you mean {near[0]!r}?" if near else "Enable it in ACE_ENABLED_CHANNELS."
+
+
+@register()
+def check_urls(**_: Any) -> list[CheckMessage]:
+    """Learners can leave."""
+    if page_path(Token(user_id=0, site_id=0, message_type="", language="")):
+        return []
+    return [
+        Warning(
+            "The project's URLs have no page to unsubscribe, so messages have no link to it.",
+            hint="Add path('schedules/', include('schedules.urls')); that page alone is 'schedules.urls.unsubscribe'.",
+            id="schedules.W005",
+        )
+    ]
 
 
 def _has_template(path: str) -> bool:

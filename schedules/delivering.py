@@ -47,11 +47,13 @@ from schedules.message_types.base import (
     base_context,
     message_language,
     personal_context,
+    unsubscribe_url,
 )
 from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
+from schedules.unsubscribe import list_headers
 
 log = logging.getLogger(__name__)
 
@@ -209,6 +211,7 @@ def compose(
             **base_context(resolver),
             **personal_context(resolver.site, learner, decision.courses),
             **resolver.context(decision.courses),
+            "unsubscribe_url": unsubscribe_url(resolver, learner, decision.courses, language),
         }
         context |= words.context(entry.course_ids, language, context) if words else {}
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
@@ -219,7 +222,10 @@ def compose(
     )
     file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
     message.options["output_file_path"] = str(conf.file_email_directory / file_name)
-    message.headers = _headers(resolver, entry)
+    message.headers = {
+        **_headers(resolver, entry),
+        **list_headers(context["unsubscribe_url"], resolver.site_values.get("UNSUBSCRIBE_ADDRESS")),
+    }
     return message
 
 

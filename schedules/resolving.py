@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, QuerySet
 from edx_ace.message import MessageType
 
-from schedules import deadlines, ledger
+from schedules import deadlines, ledger, optout
 from schedules.conf import conf
 from schedules.data import (
     BINS,
@@ -91,13 +91,14 @@ class Facts:
 class Resolver(ABC):
     """Finds the learners of one message type who are due in one run, and what their message is about.
 
-    A subclass names its `key` (as in the command and in `ScheduleConfig`), the `label` that staff read (lazily
-    translated), the date that is compared, whom it serves and whether a message is about one course alone. It asks
-    the host of the settings, if given no other.
+    A subclass names its `key` (as in the command and in `ScheduleConfig`), the `label` that staff read and the `title`
+    by which learners know such e-mails (lazily translated), the date that is compared, whom it serves and whether a
+    message is about one course alone. It asks the host of the settings, if given no other.
     """
 
     key: ClassVar[str]
     label: ClassVar[Any]
+    title: ClassVar[Any]
     date_field: ClassVar[str]
     experience_type: ClassVar[ExperienceType]
     is_per_course: ClassVar[bool] = False
@@ -183,8 +184,11 @@ class Resolver(ABC):
         keys = {(schedule.user_id, schedule.course_id) for schedule in schedules}
         course_ids = {schedule.course_id for schedule in schedules}
 
-        def opt_outs(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
+        def hosts_opt_outs(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
             return dict.fromkeys(self.host.opt_outs(asked), True)
+
+        opt_outs = ask(hosts_opt_outs, keys)
+        ours = optout.opted_out(keys, site_id=self.site.pk, message_type=self.key)
 
         return Facts(
             courses=ask(self.host.courses, course_ids),
@@ -193,7 +197,7 @@ class Resolver(ABC):
             modes=ask(self.host.verified_modes, course_ids),
             sections=ask(self.host.sections, course_ids if self.needs_sections else ()),
             links=ask(self.host.course_links, keys),
-            opt_outs=ask(opt_outs, keys),
+            opt_outs=Answers({**opt_outs.values, **dict.fromkeys(ours, True)}, opt_outs.faults),
             deadline_days=deadlines.deadline_days({schedule.course_id: schedule.org for schedule in schedules}),
         )
 

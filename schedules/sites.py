@@ -59,6 +59,13 @@ def org_scope(host: Host, site: Site) -> OrgScope:
     )
 
 
+def sites_about(host: Host, orgs: Collection[str]) -> Mapping[str, frozenset[int]]:
+    """Organization -> the ids of the sites that write about its courses, by the same rule, for every one of `orgs`."""
+    claims = {site_id: _orgs(site_id, values) for site_id, values in _all_values(host).items()}
+    others = frozenset(Site.objects.values_list("pk", flat=True)) - {site_id for site_id in claims if claims[site_id]}
+    return {org: frozenset(site_id for site_id, claimed in claims.items() if org in claimed) or others for org in orgs}
+
+
 def enrollment_site(host: Host, user_id: int, course_id: str, org: str) -> Site | None:
     """The site of an enrollment: where it happens, else the one that claims `org`, else the default site."""
     site_id = host.enrollment_site_id(user_id, course_id)

@@ -1,18 +1,24 @@
-"""What a monitor asks over HTTP. Off unless the project includes `schedules.urls`."""
+"""What a monitor asks, and the page where learners leave. Not there unless the project includes `schedules.urls`."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.contrib.sites.models import Site
-from django.http import HttpRequest, JsonResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.clickjacking import xframe_options_deny
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
 
 from schedules import languages
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
+from schedules.leaving import Choice, Choices, Link
 from schedules.status import site_status
 
 log = logging.getLogger(__name__)
@@ -33,3 +39,61 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
         log.error("The health page cannot answer: %s", error)
         return JsonResponse({"problems": ["The settings cannot be used; manage.py check says why."]}, status=503)
     return JsonResponse(status.as_dict(), status=503 if status.problems else 200)
+
+
+# A mail client posts without cookies or a CSRF token (RFC 8058, 3.2). What a forger lacks is the signed token in the
+# URL, and the page knows of no session. What the host does about a wish is no part of its transaction: the wish stands.
+@transaction.non_atomic_requests
+@csrf_exempt
+@xframe_options_deny
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Where a learner stops e-mails and takes that back. Looking changes nothing: mail scanners follow links.
+
+    A POST does what it says; one click (RFC 8058), which says nothing of ours, ends the link's message type.
+    A link that is not ours, and one whose learner or site is no more, get the same page with status 400.
+    """
+    link = Link.of(token)
+    if link is None:
+        return _leaving_page(request, "no_link", {}, status=400)
+    with translation.override(link.language):
+        context = _act(link, request) if request.method == "POST" else {"choices": link.choices()}
+        if context is None:
+            return _leaving_page(request, "no_link", {}, status=400)
+        return _leaving_page(request, "choices", {"link": link, **context})
+
+
+def _act(link: Link, request: HttpRequest) -> dict[str, Any] | None:
+    """Do what was posted; returns what to say of it, or null if the link has no such choice."""
+    posted = request.POST
+    is_one_click = "List-Unsubscribe" in posted or not ("stop" in posted or "again" in posted)
+    is_wanted = not is_one_click and "again" in posted
+    value = f":{link.token.message_type}" if is_one_click else posted["again" if is_wanted else "stop"]
+    choice = link.choices().find(value)
+    if choice is None:
+        return None
+    link.choose(choice, is_wanted=is_wanted)
+    choices = link.choices()
+    choice = choices.find(value) or choice
+    return {"said": _said(link, choice, choices, is_wanted), "choice": choice, "choices": choices}
+
+
+def _said(link: Link, choice: Choice, choices: Choices, is_wanted: bool) -> str:
+    """How it ended: a word that the template knows."""
+    if link.token.is_test:
+        return "test"
+    if not is_wanted:
+        return "stopped"
+    if choices.all.is_stopped and choice.value != choices.all.value:
+        return "all"
+    return "hosts" if choice.is_hosts else "again"
+
+
+def _leaving_page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """A page that no search engine lists, and whose address, a key, goes to no other site."""
+    response = render(request, f"schedules/leaving/{name}.html", context, status=status)
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["Content-Language"] = translation.get_language()
+    return response

@@ -28,6 +28,7 @@ class MailServer:
     def __init__(self) -> None:
         self.answers: dict[str, object] = {}
         self.received: list[EmailMessage] = []
+        self.raw: list[bytes] = []  # the same, as they came: a parser mends headers
         self.connections = 0
         self.open_connections = 0
         self.tried = 0
@@ -53,6 +54,7 @@ class MailServer:
         answer = await self._answer(server, "DATA")
         if answer is not None:
             return answer
+        self.raw.append(envelope.content)
         self.received.append(message_from_bytes(envelope.content, policy=policy.default))
         server.carried += 1
         if self.goodbye_after and server.carried >= self.goodbye_after:

@@ -19,6 +19,7 @@ from schedules.data import Course, Learner, QuietText, Run, one_line
 from schedules.links import absolute_url
 from schedules.resolving import DueCourse, Resolver
 from schedules.sites import SiteValues
+from schedules.unsubscribe import Token, page_path
 
 #: Raised with each change of the templates that matters to those who measure them.
 TEMPLATE_REVISION = 2
@@ -122,6 +123,20 @@ def deadline_text(due: DueCourse) -> str:
     """The upgrade deadline's day, in the format of the language that is active."""
     deadline = due.schedule.upgrade_deadline
     return formats.date_format(deadline.astimezone(conf.time_zone), "DATE_FORMAT") if deadline else ""
+
+
+def unsubscribe_url(resolver: Resolver, learner: Learner, courses: Sequence[DueCourse], language: str) -> str:
+    """The page where the learner leaves, without signing in; empty where the project does not include it."""
+    token = Token(
+        user_id=learner.id,
+        site_id=resolver.site.pk,
+        message_type=resolver.key,
+        language=language,
+        schedule_ids=tuple(due.schedule.pk for due in courses),
+        is_test=resolver.run.is_test,
+    )
+    path = page_path(token)
+    return absolute_url(resolver.site.domain, path) if path else ""
 
 
 def course_url(resolver: Resolver, due: DueCourse) -> str:

@@ -25,6 +25,8 @@ class CourseUpdateResolver(Resolver):
 
     key = "course_update"
     label = _("course update")
+    # Translators: what learners call these e-mails; a heading where they stop them.
+    title = _("Weekly course news")
     date_field = "start_date"
     experience_type = ExperienceType.COURSE_UPDATES
     is_per_course = True

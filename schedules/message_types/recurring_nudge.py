@@ -22,6 +22,8 @@ class RecurringNudgeResolver(Resolver):
 
     key = "recurring_nudge"
     label = _("recurring nudge")
+    # Translators: what learners call these e-mails; a heading where they stop them.
+    title = _("Reminders to keep learning")
     date_field = "start_date"
     experience_type = ExperienceType.DEFAULT
 

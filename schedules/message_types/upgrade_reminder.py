@@ -23,6 +23,8 @@ class UpgradeReminderResolver(Resolver):
 
     key = "upgrade_reminder"
     label = _("upgrade reminder")
+    # Translators: what learners call these e-mails; a heading where they stop them.
+    title = _("Reminders to upgrade")
     date_field = "upgrade_deadline"
     experience_type = ExperienceType.DEFAULT
     placeholders = (*Resolver.placeholders, "deadline")

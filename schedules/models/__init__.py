@@ -10,6 +10,7 @@ from schedules.models.config import (
 )
 from schedules.models.ledger import ScheduledMessage, SendRun
 from schedules.models.own_words import OwnWords
+from schedules.models.optout import OptOut
 from schedules.models.pace import ChannelPace
 from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
 
@@ -18,6 +19,7 @@ __all__ = [
     "CourseDynamicUpgradeDeadlineConfiguration",
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",
+    "OptOut",
     "OrgDynamicUpgradeDeadlineConfiguration",
     "OwnWords",
     "Schedule",

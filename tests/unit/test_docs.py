@@ -195,7 +195,7 @@ def test_the_context_of_a_message_type_is_the_one_that_is_documented(key):
 
 def test_the_context_of_every_message_is_the_one_that_is_documented():
     parts = ("base_context", "personal_context", "upsell_context")
-    shared = set().union(*(context_names("base", part) for part in parts))
+    shared = set().union(*(context_names("base", part) for part in parts)) | {"unsubscribe_url"}
     assert set(first_cells(part("reference/messages", "Context of every message"))) - {"course_ids"} == shared
 
 
@@ -274,9 +274,17 @@ def test_the_values_of_a_host_are_documented_with_their_fields():
 
 
 def test_the_signals_are_those_that_are_documented():
-    documented = first_cells(part("reference/host", "Signals and functions"))
-    assert set(documented) == set(schedules.signals.__all__) - {"CourseFact"}
-    assert set(documented) <= set(schedules.api.__all__)
+    from_host = first_cells(part("reference/host", "Signals and functions"))
+    to_host = first_cells(part("reference/host", "Signals to the host"))
+    assert {*from_host, *to_host} == set(schedules.signals.__all__) - {"CourseFact"}
+    assert set(from_host) <= set(schedules.api.__all__)
+
+
+def test_what_pages_of_a_host_may_call_is_documented():
+    documented = first_cells(part("reference/host", "Opt-outs"))
+    assert {name.partition("(")[0] for name in documented} <= set(schedules.api.__all__)
+    for name, _, parameters in (one.rstrip(")").partition("(") for one in documented if "(" in one):
+        assert ", ".join(inspect.signature(getattr(schedules.api, name)).parameters) == parameters
 
 
 def test_the_checks_are_those_that_are_documented():

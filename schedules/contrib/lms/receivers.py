@@ -1,4 +1,7 @@
-"""The embedded LMS tells `schedules` what happened. Fixtures that are loaded (`raw`) are not news."""
+"""The embedded LMS tells `schedules` what happened, and hears what learners want again.
+
+Fixtures that are loaded (`raw`) are not news.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 from model_utils.tracker import FieldInstanceTracker
+from opaque_keys.edx.keys import CourseKey
 
 from schedules import signals
-from schedules.contrib.lms.models import VERIFIED, Course, CourseEnrollment, CourseMode
+from schedules.contrib.lms.models import VERIFIED, Course, CourseEmailOptout, CourseEnrollment, CourseMode
 
 _FACTS = {
     "start": signals.CourseFact.START,
@@ -60,6 +64,13 @@ def tell_about_mode_that_went(instance: CourseMode, **_: Any) -> None:
     """A verified mode is no longer for sale."""
     if instance.mode_slug == VERIFIED:
         _tell_about_verified_mode(instance)
+
+
+@receiver(signals.learner_opted_in)
+def take_back_our_opt_out(user_id: int, course_id: str, message_type: str, **_: Any) -> None:
+    """Who wants all e-mail about a course again must not be stopped by the LMS's own row."""
+    if course_id and not message_type:
+        CourseEmailOptout.objects.filter(user_id=user_id, course=CourseKey.from_string(course_id)).delete()
 
 
 def _tell_about_verified_mode(mode: CourseMode) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import wraps
 from typing import Any
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
+from schedules import api
 from schedules.contrib.lms.models import VERIFIED, Course, CourseEmailOptout, CourseEnrollment, CourseMode
 
 View = Callable[..., HttpResponse]
@@ -44,6 +45,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     mine = CourseEnrollment.objects.filter(user=_user(request), is_active=True).select_related("course")
     enrollments = list(mine.order_by("course__display_name", "course_id"))
     opted_out = set(CourseEmailOptout.objects.filter(user=_user(request)).values_list("course_id", flat=True))
+    about = api.opt_outs_about(_user(request).pk, {str(one.course_id): one.course.org for one in enrollments})
     modes = CourseMode.objects.filter(mode_slug=VERIFIED, course__in=[one.course_id for one in enrollments])
     sold = {mode.course_id for mode in modes if mode.is_open}
     rows = [
@@ -51,7 +53,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             "course": one.course,
             "is_verified": one.mode == VERIFIED,
             "can_upgrade": one.mode != VERIFIED and one.course_id in sold,
-            "gets_email": one.course_id not in opted_out,
+            "gets_email": one.course_id not in opted_out and not _is_stopped(about, one.course),
+            "gets_all": str(one.course_id) not in about,
         }
         for one in enrollments
     ]
@@ -109,18 +112,54 @@ def upgrade(request: HttpRequest, course: Course) -> HttpResponse:
 def email_settings(request: HttpRequest, course: Course) -> HttpResponse:
     """Whether the learner wants e-mail about the course; a POST that does not say which changes it over.
 
-    Looking changes nothing: mail scanners follow links.
+    What the unsubscribe page stopped is shown and taken back here too. Looking changes nothing: mail scanners follow
+    links.
     """
     opt_out = CourseEmailOptout.objects.filter(user=_user(request), course=course)
-    gets_email = not opt_out.exists()
+    about = api.opt_outs_about(_user(request).pk, {str(course.pk): course.org})
+    scopes = about[str(course.pk)].scopes if about else ()
+    of_course = [scope for scope in scopes if scope.course_id and not scope.message_type]
+    is_course_stopped = opt_out.exists() or bool(of_course)
     if request.method == "POST":
-        if request.POST.get("wants_email", "no" if gets_email else "yes") == "yes":
+        if "again" in request.POST:
+            of_course = [scope for scope in scopes if _value(scope) == request.POST["again"]]
+        elif request.POST.get("wants_email", "yes" if is_course_stopped else "no") == "yes":
             opt_out.delete()
         else:
+            of_course = []
             CourseEmailOptout.objects.get_or_create(user=_user(request), course=course)
+        for scope in of_course:
+            api.opt_in(_user(request).pk, scope)
         messages.success(request, _("Your choice is saved."))
         return redirect("schedules_lms:email", course.pk)
-    return render(request, "schedules_lms/email.html", {"course": course, "gets_email": gets_email})
+    context = {
+        "course": course,
+        "gets_email": not is_course_stopped and not _is_stopped(about, course),
+        "is_course_stopped": is_course_stopped,
+        "is_site_stopped": any(not (scope.course_id or scope.message_type) for scope in scopes),
+        "others": [_in_words(scope) for scope in scopes if scope not in of_course],
+    }
+    return render(request, "schedules_lms/email.html", context)
+
+
+def _is_stopped(about: Mapping[str, api.CourseOptOuts], course: Course) -> bool:
+    """Whether `schedules` has nothing more to send about the course."""
+    return str(course.pk) in about and about[str(course.pk)].is_stopped
+
+
+def _value(scope: api.OptOutScope) -> str:
+    """Stands for an opt-out in a form."""
+    return f"{scope.site_id} {scope.course_id} {scope.message_type}"
+
+
+def _in_words(scope: api.OptOutScope) -> dict[str, Any]:
+    """An opt-out wider or narrower than the course's: its message type, course and site, as far as it names them."""
+    return {
+        "value": _value(scope),
+        "title": api.message_type_titles().get(scope.message_type, scope.message_type),
+        "is_about_course": bool(scope.course_id),
+        "site": Site.objects.get(pk=scope.site_id).name,
+    }
 
 
 def _find_course(course_id: str) -> Course | None:

@@ -1,4 +1,4 @@
-"""Pages that a project may include, such as at `schedules/`."""
+"""The page for a monitor."""
 
 from __future__ import annotations
 

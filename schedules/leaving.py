@@ -1,0 +1,175 @@
+"""The unsubscribe page: what a link lets its learner choose, and what becomes of a choice.
+
+It reads our own tables first: a learner can leave while the LMS is away, and then sees ids in place of names.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.sites.models import Site
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+
+from schedules import languages
+from schedules.data import Course, EnrollmentKey, one_line
+from schedules.exceptions import where
+from schedules.host import ask, get_host
+from schedules.links import absolute_url
+from schedules.message_types import resolvers
+from schedules.models import Schedule
+from schedules.optout import OptOutScope, opt_in, opt_out, scopes_of
+from schedules.sites import site_values
+from schedules.unsubscribe import Token, read_token
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What can be stopped and taken back: a message type, a course, one of the two within the other, or all.
+
+    `value` stands for it in the form. `title` is the message type's, `course` the course with its name; either may
+    be missing. `is_partly`: something that it includes is stopped. `is_hosts`: the LMS stops it, too.
+    """
+
+    value: str
+    scope: OptOutScope
+    title: str = ""
+    course: Course | None = None
+    is_stopped: bool = False
+    is_partly: bool = False
+    is_hosts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choices:
+    """All choices of a link, as they stand. `left`: titles of the message types that can still come."""
+
+    all: Choice
+    single: tuple[Choice, ...]
+    left: tuple[str, ...]
+
+    @property
+    def shown(self) -> tuple[Choice, ...]:
+        """What brought the learner here, then all, then the rest; all alone where it is stopped."""
+        return (self.all,) if self.all.is_stopped else (self.single[0], self.all, *self.single[1:])
+
+    @property
+    def silent_courses(self) -> list[Choice]:
+        """Courses about which nothing comes."""
+        return [one for one in self.single if one.is_stopped and one.course and not one.title]
+
+    def find(self, value: str) -> Choice | None:
+        return next((one for one in (*self.single, self.all) if one.value == value), None)
+
+
+class Link:
+    """A link that is ours, of a learner of whom the app knows. `courses`: schedule's id -> course's id."""
+
+    def __init__(self, token: Token, site: Site, courses: Mapping[int, str]) -> None:
+        self.token, self.site, self.courses = token, site, courses
+
+    @classmethod
+    def of(cls, text: str) -> Link | None:
+        """The link whose token is `text`; null if it is not ours, or its site or learner is no more."""
+        token = read_token(text)
+        if token is None:
+            return None
+        site = Site.objects.filter(pk=token.site_id).first()
+        owned = dict(Schedule.objects.filter(user_id=token.user_id).values_list("pk", "course_id"))
+        if site is None or not owned:
+            return None
+        return cls(token, site, {pk: owned[pk] for pk in token.schedule_ids if pk in owned})
+
+    @property
+    def language(self) -> str:
+        """The message's, while it has words."""
+        return languages.nearest(self.token.language) or languages.SOURCE
+
+    @cached_property
+    def platform_name(self) -> str:
+        values = _whatever(lambda: site_values(get_host(), self.site))
+        return one_line(str((values and values.get("PLATFORM_NAME")) or self.site.name))
+
+    @cached_property
+    def dashboard_url(self) -> str:
+        """Where more can be set; empty while the LMS cannot say."""
+        url = _whatever(lambda: get_host().dashboard_url(self.site.pk))
+        return absolute_url(self.site.domain, url) if url else ""
+
+    @cached_property
+    def course_facts(self) -> Mapping[str, Course]:
+        ids = set(self.courses.values())
+        known = _whatever(lambda: ask(get_host().courses, ids).values) or {}
+        return {one: known.get(one) or Course(id=one, org="", name=one, start=None) for one in ids}
+
+    def choices(self) -> Choices:
+        """As they stand now, in the language that is active."""
+        stopped = [scope for scope in scopes_of(self.token.user_id) if scope.site_id == self.site.pk]
+        by_host = {OptOutScope(site_id=self.site.pk, course_id=course_id) for course_id in self._stopped_by_host()}
+        everything = OptOutScope(site_id=self.site.pk)
+        offered = [
+            OptOutScope(site_id=self.site.pk, message_type=self.token.message_type),
+            *(OptOutScope(site_id=self.site.pk, course_id=course_id) for course_id in self.courses.values()),
+        ]
+        about_us = {"", *self.courses.values()}
+        others = [one for one in stopped if one.course_id in about_us and one not in (everything, *offered)]
+        types = {scope.message_type for scope in stopped if not scope.course_id}
+        return Choices(
+            all=self._choice(everything, stopped, by_host),
+            single=tuple(self._choice(scope, stopped, by_host) for scope in (*offered, *others)),
+            left=() if "" in types else tuple(str(one.title) for key, one in resolvers().items() if key not in types),
+        )
+
+    def choose(self, choice: Choice, *, is_wanted: bool) -> None:
+        """Stop it, or take it back. Changes nothing if the link came with a test."""
+        if not self.token.is_test:
+            (opt_in if is_wanted else opt_out)(self.token.user_id, choice.scope)
+
+    def _choice(self, scope: OptOutScope, stopped: Sequence[OptOutScope], by_host: Collection[OptOutScope]) -> Choice:
+        schedule_id = next((pk for pk, course_id in self.courses.items() if course_id == scope.course_id), "")
+        is_stopped = scope in stopped or scope in by_host
+        return Choice(
+            value=f"{schedule_id}:{scope.message_type}",
+            scope=scope,
+            title=_title(scope.message_type),
+            course=self.course_facts[scope.course_id] if scope.course_id else None,
+            is_stopped=is_stopped,
+            is_partly=not is_stopped and any(_overlap(scope, one) for one in (*stopped, *by_host)),
+            is_hosts=scope in by_host,
+        )
+
+    def _stopped_by_host(self) -> set[str]:
+        """Ids of the courses about which the LMS itself lets nothing through."""
+        keys = {(self.token.user_id, course_id) for course_id in self.courses.values()}
+
+        def question(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
+            return dict.fromkeys(get_host().opt_outs(asked), True)
+
+        return {course_id for _user_id, course_id in _whatever(lambda: ask(question, keys).values) or {}}
+
+
+def _overlap(one: OptOutScope, other: OptOutScope) -> bool:
+    """Whether there can be an e-mail that both are about."""
+    pairs = ((one.course_id, other.course_id), (one.message_type, other.message_type))
+    return all(here == there or "" in (here, there) for here, there in pairs)
+
+
+def _title(message_type: str) -> str:
+    """Of a message type that is no more, too: its e-mails lie in mailboxes still."""
+    if not message_type:
+        return ""
+    return str(resolvers()[message_type].title) if message_type in resolvers() else _("E-mails of this kind")
+
+
+def _whatever(question: Callable[[], Any]) -> Any:
+    """The host's answer, or null whatever it raises: nobody must stay because an LMS is away."""
+    try:
+        return question()
+    except Exception as error:  # noqa: BLE001
+        log.warning("The unsubscribe page does without the host's answer: %s", where(error))
+        return None

@@ -1,0 +1,93 @@
+"""The unsubscribe link: what it carries, signed, and the headers by which mail clients know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.policy import Policy
+from typing import Any
+from urllib.parse import quote
+
+from django.core.signing import BadSignature, Signer
+from django.urls import NoReverseMatch, reverse
+
+#: More are not offered one by one: the URL stays short, and the page readable.
+MOST_COURSES = 20
+
+#: Another format would need another salt.
+_SALT = "schedules.unsubscribe"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Whose link it is and which message it came with: ids alone, and no time at which it would end.
+
+    `schedule_ids`: of the courses of the message. `is_test`: the message went to a tester in place of the learner,
+    so the link must change nothing. In a link these stand in this order.
+    """
+
+    user_id: int
+    site_id: int
+    message_type: str
+    language: str
+    schedule_ids: tuple[int, ...] = ()
+    is_test: bool = False
+
+
+def write_token(token: Token) -> str:
+    """The token as signed text, fit for one segment of a path."""
+    courses, mark = list(token.schedule_ids[:MOST_COURSES]), [1] if token.is_test else []
+    fields = [token.user_id, token.site_id, token.message_type, token.language, courses, *mark]
+    text: str = _signer().sign_object(fields)
+    return text
+
+
+def read_token(text: str) -> Token | None:
+    """The token, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else null."""
+    try:
+        user_id, site_id, message_type, language, schedule_ids, *rest = _signer().unsign_object(text)
+    except (BadSignature, ValueError):
+        return None
+    return Token(user_id, site_id, message_type, language, tuple(schedule_ids), bool(rest))
+
+
+def page_path(token: Token) -> str:
+    """The path of the token's page; empty where the project does not include `schedules.urls`."""
+    try:
+        return reverse("schedules:unsubscribe", args=[write_token(token)])
+    except NoReverseMatch:
+        return ""
+
+
+def list_headers(url: str, address: str) -> dict[str, str]:
+    """`List-Unsubscribe` (RFC 2369, 3.2) and `List-Unsubscribe-Post` (RFC 8058, 3.1), as far as there is what to name.
+
+    `url` must be https; `address`, where requests are read by hand, may be anybody's words. Either may be empty.
+    """
+    ways = [f"<{url}>"] if url else []
+    if address:
+        ways.append(f"<mailto:{quote(str(address).strip(), safe='@')}?subject=unsubscribe>")
+    headers: dict[str, str] = {"List-Unsubscribe": _WholeHeader(", ".join(ways))} if ways else {}
+    if url:
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+class _WholeHeader(str):
+    """The value of `List-Unsubscribe`, written as it is.
+
+    Python's modern e-mail policies, which Django 6 uses, encode a word that is longer than a line (`=?utf-8?q?…`),
+    and mail clients then see no URL: https://github.com/python/cpython/issues/87659. They take a value that has a
+    `name` for a header already made, and ask it to fold itself. Lines may be up to 998 characters (RFC 5322, 2.1.1).
+    """
+
+    __slots__ = ()
+
+    name = "List-Unsubscribe"
+
+    def fold(self, *, policy: Policy) -> str:
+        lines = f"{self.name}: {self}".replace(">, <", f">,{policy.linesep} <")
+        return lines + policy.linesep
+
+
+def _signer() -> Any:
+    return Signer(sep=".", salt=_SALT)

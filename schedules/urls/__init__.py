@@ -1,0 +1,9 @@
+"""All pages of the app. A project includes them, such as at `schedules/`, or one module of this package alone."""
+
+from __future__ import annotations
+
+from schedules.urls import health, unsubscribe
+
+app_name = "schedules"
+
+urlpatterns = [*health.urlpatterns, *unsubscribe.urlpatterns]

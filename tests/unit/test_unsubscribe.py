@@ -1,0 +1,119 @@
+"""The unsubscribe link: what is signed comes back, anything else does not; and the headers stay whole."""
+
+import email.policy
+import re
+from email.message import EmailMessage
+
+import pytest
+from django.core.signing import Signer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schedules.unsubscribe import MOST_COURSES, Token, list_headers, page_path, read_token, write_token
+
+TOKEN = Token(7, 1, "recurring_nudge", "en", (12, 13))
+
+tokens = st.builds(
+    Token,
+    user_id=st.integers(0, 2**63),
+    site_id=st.integers(0, 2**31),
+    message_type=st.text(max_size=50),
+    language=st.sampled_from(["en", "he", "pt-br", "zh-hans"]),
+    schedule_ids=st.lists(st.integers(0, 2**63), max_size=MOST_COURSES).map(tuple),
+    is_test=st.booleans(),
+)
+
+
+@settings(deadline=None)
+@given(tokens)
+def test_what_is_written_is_read(token):
+    assert read_token(write_token(token)) == token
+
+
+@settings(deadline=None)
+@given(tokens)
+def test_a_token_is_short_and_made_of_what_urls_and_mail_programs_leave_alone(token):
+    text = write_token(token)
+    assert re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}", text)
+    assert len(text) < 900
+
+
+@pytest.mark.parametrize("position", range(len(write_token(TOKEN))))
+def test_a_token_with_one_changed_character_is_none_of_ours(position):
+    text = write_token(TOKEN)
+    for other in "A", "-", ".", "=", "é", "\0":
+        if other != text[position]:
+            assert read_token(text[:position] + other + text[position + 1 :]) is None
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_other_text_is_none_of_ours(text):
+    assert read_token(text) is None
+
+
+@pytest.mark.parametrize("cut", [slice(1, None), slice(None, -1), slice(None, 10), slice(0, 0)])
+def test_a_token_that_was_cut_is_none_of_ours(cut):
+    assert read_token(write_token(TOKEN)[cut]) is None
+
+
+def test_the_signature_of_one_token_does_not_fit_another():
+    payload, _ = write_token(Token(8, 1, "recurring_nudge", "en", (12, 13))).split(".")
+    _, signature = write_token(TOKEN).split(".")
+    assert read_token(f"{payload}.{signature}") is None
+
+
+def test_another_secret_key_and_another_salt_do_not_fit(settings):
+    mine = write_token(TOKEN)
+    assert read_token(Signer(sep=".").sign_object([7, 1, "recurring_nudge", "en", []])) is None
+    settings.SECRET_KEY = "of another deployment"
+    assert read_token(mine) is None
+    settings.SECRET_KEY_FALLBACKS = ["demo-only-never-use-this-in-production"]
+    assert read_token(mine) == TOKEN
+
+
+def test_a_message_about_very_many_courses_names_the_first():
+    many = Token(7, 1, "recurring_nudge", "en", tuple(range(10**9, 10**9 + 500)))
+    assert len(page_path(many)) < 500
+    assert read_token(write_token(many)).schedule_ids == many.schedule_ids[:MOST_COURSES]
+
+
+# Headers ------------------------------------------------------------------------------------------
+
+
+def test_the_headers_are_those_of_the_two_rfcs():
+    assert list_headers("https://example.com/u/x", "") == {
+        "List-Unsubscribe": "<https://example.com/u/x>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    assert list_headers("https://example.com/u/x", "leave@example.com")["List-Unsubscribe"] == (
+        "<https://example.com/u/x>, <mailto:leave@example.com?subject=unsubscribe>"
+    )
+
+
+def test_without_a_page_there_is_no_one_click():
+    assert list_headers("", "") == {}
+    assert list_headers("", "leave@example.com") == {
+        "List-Unsubscribe": "<mailto:leave@example.com?subject=unsubscribe>"
+    }
+
+
+def test_an_address_of_a_sites_values_cannot_add_a_header():
+    (value,) = list_headers("", "a@example.com>\r\nBcc: b@example.com").values()
+    assert value == "<mailto:a@example.com%3E%0D%0ABcc%3A%20b@example.com?subject=unsubscribe>"
+
+
+@pytest.mark.parametrize("policy", [email.policy.SMTP, email.policy.default, email.policy.SMTPUTF8])
+@pytest.mark.parametrize("courses", [1, MOST_COURSES])
+def test_a_long_url_is_written_whole_under_modern_policies(policy, courses):
+    url = f"https://example.com{page_path(Token(7, 1, 'recurring_nudge', 'en', tuple(range(10**9, 10**9 + courses))))}"
+    message = EmailMessage(policy=policy)
+    for name, value in list_headers(url, "leave@example.com").items():
+        message[name] = value
+    lines = message.as_bytes().replace(b"\r\n", b"\n").decode("ascii").splitlines()
+    assert lines[:3] == [
+        f"List-Unsubscribe: <{url}>,",
+        " <mailto:leave@example.com?subject=unsubscribe>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    ]
+    assert max(map(len, lines)) < 998
