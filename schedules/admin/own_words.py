@@ -15,6 +15,7 @@ from django.urls import path
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -22,6 +23,7 @@ from schedules import message_types
 from schedules.admin.config import HistoryFilter, KeyedConfigurationPage
 from schedules.admin.own_words_sample import VARIANT_LABELS, Sample, SampleError
 from schedules.conf import conf
+from schedules.languages import nearest
 from schedules.models import OwnWords
 from schedules.resolving import Resolver
 from schedules.wording import PLACEHOLDERS
@@ -176,22 +178,26 @@ class OwnWordsAdmin(KeyedConfigurationPage):
 def message_choices() -> list[tuple[str, str]]:
     """Every message that the settings ask for, by message type; then those that have words already."""
     asked_for = {
-        name: f"{capfirst(_(resolver.key.replace('_', ' ')))}: {name}"
-        for name, (resolver, _offset) in message_types.messages().items()
+        name: f"{capfirst(resolver.label)}: {name}" for name, (resolver, _offset) in message_types.messages().items()
     }
     stored = OwnWords.objects.order_by("message_name").values_list("message_name", flat=True).distinct()
     return [*asked_for.items(), *((name, name) for name in stored if name not in asked_for)]
 
 
 def language_choices() -> list[tuple[str, Any]]:
-    return [("", _("Every language")), *((code, f"{_(name)} ({code})") for code, name in settings.LANGUAGES)]
+    """Every language that a message may have come out in: those of `LANGUAGES` for which there are words."""
+    spoken = dict.fromkeys(filter(None, (nearest(code) for code, _name in settings.LANGUAGES)))
+    return [
+        ("", _("Every language")),
+        *((code, f"{get_language_info(code)['name_local']} ({code})") for code in spoken),
+    ]
 
 
 def placeholders_help() -> str:
     """Which placeholders there are, those of single message types with the type's name."""
     shared = _in_braces(Resolver.placeholders)
     others = [
-        f"{_in_braces(more)} ({_(resolver.key.replace('_', ' '))})"
+        f"{_in_braces(more)} ({resolver.label})"
         for resolver in message_types.resolvers().values()
         if (more := [name for name in resolver.placeholders if name not in Resolver.placeholders])
     ]

@@ -12,6 +12,7 @@ from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
+from django.utils.translation import get_supported_language_variant
 from django.utils.translation import gettext_lazy as _
 
 from schedules import wording
@@ -112,8 +113,12 @@ class OwnWords(FreshConfiguration):
             ) from error
 
     def _check_language(self) -> None:
-        if self.language and self.language not in dict(settings.LANGUAGES):
+        if not self.language:
+            return
+        try:
+            get_supported_language_variant(self.language)
+        except LookupError as error:
             raise ValidationError(
-                _("Messages are not written in %(code)s. Languages: %(all)s."),
+                _("No message is written in %(code)s. Languages: %(all)s."),
                 params={"code": self.language, "all": ", ".join(dict(settings.LANGUAGES))},
-            )
+            ) from error

@@ -105,6 +105,14 @@ def test_every_message_that_the_settings_ask_for_can_be_chosen(admin_client, set
     assert [name for name, _ in choices] == ["courseupdate", NUDGE, "upgradereminder", "recurringnudge_day19"]
 
 
+def test_the_languages_are_those_that_messages_come_out_in(admin_client, settings):
+    settings.LANGUAGES = [("en", "English"), ("zh-cn", "Chinese"), ("he", "Hebrew"), ("eo", "Esperanto")]
+    choices = admin_client.get(reverse(ADD)).context["adminform"].form.fields["language"].choices
+    assert [code for code, _ in choices] == ["", "en", "zh-hans", "he"]
+    post(admin_client, ADD, language="zh-hans", subject="Hello")
+    assert OwnWords.objects.get().language == "zh-hans"
+
+
 def test_every_control_has_a_label_and_no_script_stands_in_the_page(admin_client):
     page = admin_client.get(reverse(ADD)).text
     for name in ("id_subject", "id_intro", "id_button_label", "own-words-variant"):

@@ -78,7 +78,7 @@ def test_a_message_without_templates_and_a_language_that_is_not_written_are_refu
     settings.LANGUAGES = [("en", "English"), ("he", "Hebrew")]
     assert mistakes(message_name="recurringnudge_day4", language="xx") == {
         "message_name": ["There is no message recurringnudge_day4: it has no templates."],
-        "language": ["Messages are not written in xx. Languages: en, he."],
+        "language": ["No message is written in xx. Languages: en, he."],
     }
 
 
