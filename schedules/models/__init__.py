@@ -9,8 +9,8 @@ from schedules.models.config import (
     WaffleFlagOrgOverride,
 )
 from schedules.models.ledger import ScheduledMessage, SendRun
-from schedules.models.own_words import OwnWords
 from schedules.models.optout import OptOut
+from schedules.models.own_words import OwnWords
 from schedules.models.pace import ChannelPace
 from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
 
