@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
+from schedules.models import OptOut, Schedule
 from schedules.previewing import preview
-from tests.browser.conftest import DESKTOP, Browser, look
-from tests.world import enroll, make_course, make_learner, started
+from schedules.unsubscribe import Token, page_path
+from tests.browser.conftest import DESKTOP, NARROWEST, Browser, look
+from tests.world import enroll, make_course, make_learner, open_site, started
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +67,25 @@ def test_the_way_in_can_be_used_by_everybody(browser, live_server, language):
     assert browser.do(lambda page: page.get_by_role("alert").count()) == 1
     assert browser.violations() == []
     browser.speak("en")
+
+
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_the_page_to_leave_can_be_used_by_everybody(browser, live_server, language):
+    alice, site = make_learner(), open_site()
+    for name in ("A Garden in a Year", "מבוא לספרות עברית", LONG):
+        enroll(alice, make_course(name))
+    ids = tuple(Schedule.objects.values_list("pk", flat=True))
+    url = live_server.url + page_path(Token(alice.pk, site.pk, "recurring_nudge", language, ids))
+    wrong = {"untouched": look(browser, f"leave.{language}", url)}
+    for number, name in ((0, "stopped"), (2, "course_stopped"), (1, "all_stopped"), (0, "again")):
+        browser.open(url, width=NARROWEST)
+        browser.do(lambda page, number=number: page.locator("main form button").nth(number).click())
+        browser.do(lambda page: page.get_by_role("status").wait_for())
+        wrong[name] = browser.violations()
+    assert {name: found for name, found in wrong.items() if found} == {}
+    assert OptOut.objects.count() == 2
+    assert look(browser, f"leave_no_link.{language}", f"{live_server.url}/schedules/unsubscribe/x") == {}
+    assert browser.do(lambda page: page.context.cookies()) == []
 
 
 def test_right_to_left_is_the_mirror_of_left_to_right(browser, school):
