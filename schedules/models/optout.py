@@ -34,5 +34,4 @@ class OptOut(models.Model):
         ]
 
     def __str__(self) -> str:
-        about, kind = self.course_id or "every course", self.message_type or "every message type"
-        return f"learner {self.user_id}: {kind} about {about}"
+        return f"{self.user_id} · {self.message_type or '*'} · {self.course_id or '*'}"

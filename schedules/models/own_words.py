@@ -61,7 +61,7 @@ class OwnWords(FreshConfiguration):
         indexes = [models.Index(fields=["site", "message_name", "course_id"], name="schedules_own_words")]
 
     def __str__(self) -> str:
-        return f"{self.message_name} of {self.course_id or self.site.domain}"
+        return f"{self.message_name} · {self.course_id or self.site.domain}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Check, then add a row. Raises `ValidationError`."""

@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.message_types import message_names
@@ -111,3 +112,10 @@ def test_a_template_that_breaks_does_not_hide_the_others(run, settings, tmp_path
     assert str(raised.value).startswith(f"{count} could not be rendered; mend their templates:\ncourseupdate en one_")
     assert "nonesuch" in str(raised.value)
     assert len(list(run.folder.glob("*.txt"))) == len(variants_of("upgradereminder"))
+
+
+def test_a_database_without_tables_is_named(run):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE waffle_flag RENAME TO elsewhere")
+    with pytest.raises(CommandError, match=r"no such table.*manage\.py migrate"):
+        run()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from schedules import api, previewing
 from schedules.conf import conf
@@ -48,6 +49,8 @@ class Command(BaseCommand):
             )
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:  # the switch for debugging is asked for there
+            raise CommandError(f"The database cannot be read ({error}); run manage.py migrate.") from error
         try:
             page = gallery.write(directory, previews)
         except OSError as error:
