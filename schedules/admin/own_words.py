@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.conf.locale import LANG_INFO
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
@@ -15,7 +16,6 @@ from django.urls import path
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.text import capfirst
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -187,10 +187,8 @@ def message_choices() -> list[tuple[str, str]]:
 def language_choices() -> list[tuple[str, Any]]:
     """Every language that a message may have come out in: those of `LANGUAGES` for which there are words."""
     spoken = dict.fromkeys(filter(None, (nearest(code) for code, _name in settings.LANGUAGES)))
-    return [
-        ("", _("Every language")),
-        *((code, f"{get_language_info(code)['name_local']} ({code})") for code in spoken),
-    ]
+    names = {code: LANG_INFO.get(code, {}).get("name_local", code) for code in spoken}  # a host may have its own
+    return [("", _("Every language")), *((code, f"{name} ({code})") for code, name in names.items())]
 
 
 def placeholders_help() -> str:

@@ -6,7 +6,6 @@ import pytest
 
 from schedules.models import OwnWords
 from tests.browser.conftest import PHONE
-from tests.browser.test_pages import _no_connection_is_kept  # noqa: F401 - an autouse fixture
 
 pytestmark = pytest.mark.django_db
 

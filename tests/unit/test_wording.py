@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,12 @@ def problems(check, text, allowed=PLACEHOLDERS):
     with pytest.raises(ValidationError) as refused:
         check(text, allowed)
     return refused.value.messages
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
 
 
 # What becomes of it -------------------------------------------------------------------------------
@@ -86,6 +93,14 @@ def test_values_are_put_in_and_keep_their_own_direction():
         ' at <span dir="auto">Meadow &amp; Co.</span></p>'
     )
     assert words.text(VALUES) == "Hello Alice, A Garden in a Year at Meadow & Co."
+
+
+def test_in_plain_text_a_value_that_runs_the_other_way_is_kept_apart():
+    words = Markdown("{course}!")
+    assert words.text({"course": "שלום"}) == "\u2068שלום\u2069!"
+    with translation.override("he"):
+        assert words.text({"course": "C++"}) == "\u2068C++\u2069!"
+        assert words.text({"course": "שלום"}) == "שלום!"
 
 
 def test_the_same_words_are_filled_anew_for_each_learner():
