@@ -122,6 +122,7 @@ def read(domain: Domain, language: str) -> StableCatalog:
         with path.open("rb") as file:
             for message in read_po(file, locale=to_locale(language)):
                 if message.id:
+                    message.user_comments.clear()  # Babel takes the words of before, `#| msgid`, for a comment
                     catalog[message.id] = message
     return catalog
 
