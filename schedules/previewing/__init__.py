@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +17,6 @@ from edx_ace.channel import ChannelType, get_channel_for_message
 from edx_ace.channel.mixins import EmailChannelMixin
 from edx_ace.errors import UnsupportedChannelError
 
-import schedules
 from schedules import ledger
 from schedules.channels.mail import whole_document
 from schedules.conf import conf
@@ -27,6 +25,7 @@ from schedules.days import day_of, start_of_day
 from schedules.delivering import compose
 from schedules.exceptions import ConfigurationError, SkipRecipient
 from schedules.host import Host, get_host
+from schedules.languages import RELEASED
 from schedules.message_types import messages
 from schedules.message_types.base import ScheduleMessage
 from schedules.models import Schedule
@@ -74,13 +73,8 @@ class Preview:
 
 
 def languages() -> list[str]:
-    """Those of `LANGUAGES` that the app has words for: its own, English, and those with a catalog."""
-    locale = Path(schedules.__file__).parent / "locale"
-    return [
-        code
-        for code, _ in settings.LANGUAGES
-        if code == "en" or (locale / translation.to_locale(code) / "LC_MESSAGES/django.mo").exists()
-    ]
+    """Those of `LANGUAGES` that the app brings words in."""
+    return [code for code, _ in settings.LANGUAGES if code in RELEASED]
 
 
 def variants_of(message_name: str) -> list[str]:

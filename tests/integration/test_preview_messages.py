@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from io import StringIO
+from itertools import product
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from schedules import previewing
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.message_types import message_names
 from schedules.previewing import gallery, preview, variants_of
@@ -31,7 +33,11 @@ def run(tmp_path):
 
 
 def test_it_writes_every_message_in_every_variant_and_says_how_many(run, email_channel):
-    expected = [f"{name}.en.{variant}" for name in message_names() for variant in variants_of(name)]
+    expected = [
+        f"{name}.{language}.{variant}"
+        for name, language in product(message_names(), previewing.languages())
+        for variant in variants_of(name)
+    ]
     assert run() == f"Wrote {len(expected)} previews: open {run.folder / 'index.html'}\n"
     names = {path.name for path in run.folder.iterdir()}
     files = {f"{name}{ending}" for name in expected for ending in (".html", ".light.html", ".dark.html", ".txt")}
@@ -44,12 +50,20 @@ def test_it_writes_every_message_in_every_variant_and_says_how_many(run, email_c
 def test_it_writes_what_is_asked_for(run):
     said = run(message=["courseupdate", "courseupdate"], language=["en", "he"])
     assert said.startswith(f"Wrote {2 * len(variants_of('courseupdate'))} previews")
-    assert "The app has no words in he: these show English ones." in said
+    assert "no words" not in said
     names = {path.name.split(".")[0] for path in run.folder.glob("*.txt")}
     assert names == {"courseupdate"}
     page = (run.folder / "index.html").read_text()
     assert '<pre lang="he" dir="rtl"' in page
     assert run(verbosity=0) == ""
+
+
+def test_it_says_which_languages_have_no_words(run, settings):
+    settings.LANGUAGES = [("en", "English"), ("nl", "Dutch")]
+    said = run(message=["courseupdate"], language=["en", "nl"])
+    assert "The app has no words in nl: what is shown is what such a course gets." in said
+    in_dutch, in_english = (run.folder / f"courseupdate.{code}.one_course.txt" for code in ("nl", "en"))
+    assert in_dutch.read_text() == in_english.read_text()
 
 
 def test_each_file_holds_what_its_name_says(run):
@@ -107,7 +121,7 @@ def test_a_template_that_breaks_does_not_hide_the_others(run, settings, tmp_path
     templates[0]["DIRS"] = [tmp_path]
     settings.TEMPLATES = templates
     with pytest.raises(CommandError) as raised:
-        run(message=["courseupdate", "upgradereminder"])
+        run(message=["courseupdate", "upgradereminder"], language=["en"])
     count = len(variants_of("courseupdate"))
     assert str(raised.value).startswith(f"{count} could not be rendered; mend their templates:\ncourseupdate en one_")
     assert "nonesuch" in str(raised.value)
