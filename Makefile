@@ -48,7 +48,7 @@ serve: $(APP)
 test: $(TEST)
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
 
-# Needs the services at 127.0.0.1 that .ci/services starts. SERVICES_SEED=... repeats a run's choices.
+# Needs what .ci/services installs and starts. SERVICES_SEED=... repeats a run's choices.
 test-services: $(SERVICES)
 	TEST_SERVICES=1 $(BIN)/python -m pytest -v tests/services
 

@@ -60,6 +60,7 @@ def test_what_a_change_must_pass_is_what_the_readme_says():
         "make lint",
         "make docs",
         "make test-browser",
+        "make test-services",
     ]
 
 
