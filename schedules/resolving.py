@@ -101,6 +101,8 @@ class Resolver(ABC):
     title: ClassVar[Any]
     date_field: ClassVar[str]
     experience_type: ClassVar[ExperienceType]
+    #: Day offsets that have their texts, though the default settings do not ask for them.
+    further_day_offsets: ClassVar[tuple[int, ...]] = ()
     is_per_course: ClassVar[bool] = False
     needs_sections: ClassVar[bool] = False
     #: What own words about such a message may name: each message must have a value for it.

@@ -31,14 +31,16 @@ def resolver_for(key: str) -> type[Resolver]:
 
 
 def messages() -> dict[str, tuple[type[Resolver], int]]:
-    """Message name -> its resolver class and the first day offset at which it is due, by the settings."""
+    """Message name -> its resolver class and a day offset at which it is due, also if no setting asks for it."""
     found: dict[str, tuple[type[Resolver], int]] = {}
     for resolver in resolvers().values():
-        for offset in resolver.day_offsets():
+        for offset in (*resolver.day_offsets(), *resolver.further_day_offsets):
             found.setdefault(resolver.message_name(offset), (resolver, offset))
     return found
 
 
 def message_names() -> list[str]:
     """Every message name that the settings ask for; each needs templates."""
-    return sorted(messages())
+    return sorted(
+        {resolver.message_name(offset) for resolver in resolvers().values() for offset in resolver.day_offsets()}
+    )

@@ -26,6 +26,7 @@ class RecurringNudgeResolver(Resolver):
     title = _("Reminders to keep learning")
     date_field = "start_date"
     experience_type = ExperienceType.DEFAULT
+    further_day_offsets = (-19,)
 
     @classmethod
     def day_offsets(cls) -> tuple[int, ...]:

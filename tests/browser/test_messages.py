@@ -18,7 +18,7 @@ from django.test import override_settings
 from django.utils import translation
 
 from schedules import previewing
-from schedules.message_types import message_names
+from schedules.message_types import messages
 from schedules.previewing import Preview, gallery
 from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, PICTURES, Browser
 
@@ -74,7 +74,7 @@ def is_right_to_left(language: str) -> bool:
 def previews(django_db_setup, django_db_blocker) -> list[Preview]:
     """Every message, language and variant; some languages are written from right to left."""
     with django_db_blocker.unblock(), override_settings(SCHEDULES=ALL_DAYS):
-        shown, failures = gallery.render(message_names(), previewing.languages())
+        shown, failures = gallery.render(sorted(messages()), previewing.languages())
     assert failures == []
     assert {is_right_to_left(one.language) for one in shown} == {True, False}
     assert {one.message_name for one in shown} >= {"courseupdate", "recurringnudge_day19", "upgradereminder"}

@@ -98,11 +98,17 @@ def test_the_form_says_which_placeholders_there_are(admin_client):
     assert "{course}, {platform}, {name}, {week} (course update), {deadline} (upgrade reminder)" in page
 
 
-def test_every_message_that_the_settings_ask_for_can_be_chosen(admin_client, settings):
+def test_every_message_that_has_texts_or_words_already_can_be_chosen(admin_client, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, "RECURRING_NUDGE_DAYS": [3]}
-    write(message_name="recurringnudge_day19")
+    write(message_name="recurringnudge_day10")
     choices = admin_client.get(reverse(ADD)).context["adminform"].form.fields["message_name"].choices
-    assert [name for name, _ in choices] == ["courseupdate", NUDGE, "upgradereminder", "recurringnudge_day19"]
+    assert [name for name, _ in choices] == [
+        "courseupdate",
+        NUDGE,
+        "recurringnudge_day19",
+        "upgradereminder",
+        "recurringnudge_day10",
+    ]
 
 
 def test_the_languages_are_those_that_messages_come_out_in(admin_client, settings):

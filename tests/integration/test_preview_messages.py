@@ -12,7 +12,7 @@ from django.db import connection
 
 from schedules import previewing
 from schedules.contrib.lms.models import SiteConfiguration
-from schedules.message_types import message_names
+from schedules.message_types import messages
 from schedules.previewing import gallery, preview, variants_of
 from tests.world import open_site
 
@@ -35,7 +35,7 @@ def run(tmp_path):
 def test_it_writes_every_message_in_every_variant_and_says_how_many(run, email_channel):
     expected = [
         f"{name}.{language}.{variant}"
-        for name, language in product(message_names(), previewing.languages())
+        for name, language in product(messages(), previewing.languages())
         for variant in variants_of(name)
     ]
     assert run() == f"Wrote {len(expected)} previews: open {run.folder / 'index.html'}\n"

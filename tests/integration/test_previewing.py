@@ -26,7 +26,7 @@ def show(name="recurringnudge_day3", language="en", variant="one_course", **chan
 
 
 def test_every_message_has_a_preview_in_every_language_and_variant():
-    for name in message_types.message_names():
+    for name in message_types.messages():
         for language in previewing.languages():
             for variant in variants_of(name):
                 shown = show(name, language, variant)

@@ -13,7 +13,7 @@ from schedules import api, previewing
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
 from schedules.languages import has_words
-from schedules.message_types import message_names
+from schedules.message_types import messages
 from schedules.previewing import Preview, gallery
 
 DEFAULT_DIRECTORY = "previews"
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             conf.validate()
             site = api.find_site(options["site"]) if options["site"] else None
             previews, failures = gallery.render(
-                options["message"] or message_names(), options["language"] or previewing.languages(), site
+                options["message"] or sorted(messages()), options["language"] or previewing.languages(), site
             )
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
