@@ -72,8 +72,8 @@ class Course(models.Model):
             try:
                 _IS_ON_THE_WEB(self.image_url)
             except ValidationError:
-                message = f"The picture is {self.image_url!r}; give a URL that begins with https://."
-                raise ValidationError({"image_url": message}) from None
+                text = _("The picture is %(value)r; give a URL that begins with https://.")
+                raise _refusal("image_url", text, self.image_url) from None
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.pk:
