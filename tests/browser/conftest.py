@@ -95,6 +95,12 @@ class Browser:
         cookies = [{"name": name, "value": cookie.value, "url": url} for name, cookie in client.cookies.items()]
         self.do(lambda page: page.context.add_cookies(cookies))
 
+    def forget(self) -> None:
+        """Be nobody, who reads English, and look at nothing."""
+        self.do(lambda page: page.goto("about:blank"))
+        self.do(lambda page: page.context.clear_cookies())
+        self.speak("en")
+
     def evaluate(self, script: str) -> Any:
         """What the script returns in the document that is open."""
         return self.do(lambda page: page.evaluate(script))
@@ -160,6 +166,13 @@ def browser() -> Iterator[Browser]:
     opened = Browser()
     yield opened
     opened.close()
+
+
+@pytest.fixture(autouse=True)
+def _each_test_begins_with_a_stranger(request) -> None:
+    """The browser is one for all tests; whom it was signed in as in the last one is not."""
+    if "browser" in request.fixturenames:
+        request.getfixturevalue("browser").forget()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ def form(live_server, admin_client, browser, email_channel):
     wait_for(browser, "subject", "A Garden in a Year")
     yield browser
     browser.do(lambda page: page.goto("about:blank"))
-    browser.do(lambda page: page.context.clear_cookies())
 
 
 def wait_for(browser, part, text):
