@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +16,8 @@ from schedules.conf import DEFAULTS, conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import get_host
 from schedules.message_types import message_names
+from schedules.sites import default_google_analytics_id
+from schedules.tracking.pixel import is_universal
 from schedules.unsubscribe import Token, page_path
 
 TEMPLATE_FILES = ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html")
@@ -141,6 +144,46 @@ def check_urls(**_: Any) -> list[CheckMessage]:
             "The project's URLs have no page to unsubscribe, so messages have no link to it.",
             hint="Add path('schedules/', include('schedules.urls')); that page alone is 'schedules.urls.unsubscribe'.",
             id="schedules.W005",
+        )
+    ]
+
+
+@register()
+def check_google_analytics(**_: Any) -> list[CheckMessage]:
+    """The property that sites without one of their own are counted in still counts, and can be written to."""
+    tracking_id = default_google_analytics_id()
+    if is_universal(tracking_id):
+        return [
+            Warning(
+                f"{tracking_id!r} is a property of Universal Analytics, which stopped collecting on July 1, 2023, "
+                "and for customers of Analytics 360 on July 1, 2024: opens are counted nowhere.",
+                hint="Take GOOGLE_ANALYTICS_ACCOUNT and GOOGLE_ANALYTICS_TRACKING_ID out, unless a service of your "
+                "own answers for www.google-analytics.com.",
+                id="schedules.W006",
+            )
+        ]
+    if tracking_id:
+        return [
+            Warning(
+                f"{tracking_id!r} is not the id of a Universal Analytics property, so messages have no pixel.",
+                hint="Such an id is UA-<digits>-<digits>. One of Google Analytics 4, G-<letters and digits>, takes no "
+                "pixel in e-mails.",
+                id="schedules.W007",
+            )
+        ]
+    return []
+
+
+@register()
+def check_segment(**_: Any) -> list[CheckMessage]:
+    """Who has a key for Segment has its library."""
+    if not conf.segment_key or find_spec("segment"):
+        return []
+    return [
+        Warning(
+            "LMS_SEGMENT_KEY is set, but the library of Segment is not installed: no event is sent.",
+            hint="pip install 'schedules[segment]'",
+            id="schedules.W008",
         )
     ]
 

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytz
 from django.conf import settings
@@ -38,6 +39,7 @@ DEFAULTS: Mapping[str, Any] = {
     "MESSAGES_PER_SECOND": {},
     "CATCH_UP_DAYS": 3,
     "FAILED_SHARE": 0.05,
+    "SEGMENT_URL": "https://api.segment.io",
 }
 
 
@@ -148,6 +150,12 @@ class Conf:
         """Share of the last day's messages, from 0 to 1, that may fail before it counts as a problem."""
         return float(self._own("FAILED_SHARE", (int, float), lambda share: 0 <= share <= 1, "a number from 0 to 1"))
 
+    @property
+    def segment_url(self) -> str:
+        """Where Segment's API is: another region's, or a proxy's. Events go to `/v1/batch` there."""
+        url: str = self._own("SEGMENT_URL", str, _is_web_url, "a URL that begins with https:// or http://")
+        return url
+
     # The LMS's and ACE's --------------------------------------------------------------------------
 
     @property
@@ -159,6 +167,11 @@ class Conf:
     def routing_key(self) -> str | None:
         """Name of the Celery queue for our tasks (`ACE_ROUTING_KEY`); null means Celery's default."""
         return getattr(settings, "ACE_ROUTING_KEY", None)
+
+    @property
+    def segment_key(self) -> str:
+        """The write key of a source at Segment (`LMS_SEGMENT_KEY`); empty: nothing goes there."""
+        return str(getattr(settings, "LMS_SEGMENT_KEY", None) or "")
 
     @property
     def is_marketing_site_enabled(self) -> bool:
@@ -213,6 +226,11 @@ class Conf:
 
 def _are_days(days: Sequence[object]) -> bool:
     return len(set(days)) == len(days) and all(type(day) is int and 1 <= day <= 10_000 for day in days)
+
+
+def _is_web_url(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _are_rates(rates: Mapping[object, object]) -> bool:

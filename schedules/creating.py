@@ -6,6 +6,8 @@ import hashlib
 import logging
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from django.contrib.sites.models import Site
 from django.db import transaction
@@ -17,6 +19,8 @@ from schedules.deadlines import deadline_days, has_ended, upgrade_deadline
 from schedules.host import Host, get_host
 from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience
 from schedules.sites import enrollment_site
+from schedules.tracking import segment
+from schedules.tracking.events import schedule_suppressed
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +56,14 @@ def create_schedule(
     experience = _experience(host, course)
     if is_held_back(site, user_id):
         log.debug("No schedule for learner %s in %s: held back", user_id, course_id)
-        HoldBack.objects.update_or_create(
-            user_id=user_id,
-            course_id=course_id,
-            defaults={
-                "site": site,
-                "experience_type": experience.value,
-                "content_availability_date": available_at,
-                "upgrade_deadline": deadline,
-            },
-        )
+        facts: dict[str, Any] = {
+            "experience_type": experience.value,
+            "content_availability_date": available_at,
+            "upgrade_deadline": deadline,
+        }
+        HoldBack.objects.update_or_create(user_id=user_id, course_id=course_id, defaults={"site": site, **facts})
+        event = schedule_suppressed(site_id=site.pk, user_id=user_id, course_id=course_id, **facts)
+        transaction.on_commit(partial(segment.track, event))
         return None
     with transaction.atomic():
         HoldBack.objects.filter(user_id=user_id, course_id=course_id).delete()

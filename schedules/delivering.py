@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.sites.models import Site
@@ -47,12 +47,16 @@ from schedules.message_types.base import (
     base_context,
     message_language,
     personal_context,
+    tracked,
+    tracking_context,
     unsubscribe_url,
 )
 from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
+from schedules.tracking import segment
+from schedules.tracking.events import email_sent
 from schedules.unsubscribe import list_headers
 
 log = logging.getLogger(__name__)
@@ -73,6 +77,14 @@ SECONDS_BETWEEN_RECORDINGS = 1.0
 _MOST_WAITING = timedelta(seconds=5)
 
 
+class _Settled(NamedTuple):
+    """A message with its outcome; `entry` says what it was about, where its turn came."""
+
+    uuid: UUID
+    outcome: Outcome
+    entry: ledger.Entry | None = None
+
+
 def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     """Send the messages of `ids`: uuids that were claimed or, in a test, learners' ids.
 
@@ -88,12 +100,14 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     if not held and not run.is_test:  # others were faster, as when a batch was handed out twice
         return totals
     with mail_connection():
-        for uuid, outcome in _outcomes(resolver, ids, held, now):
+        for uuid, outcome, entry in _outcomes(resolver, ids, held, now):
             row = held.get(uuid)
             final = _final(outcome, row, timezone.now())
             if row is not None:  # null in a test
                 _record(row, final)
             totals.count(final)
+            if entry is not None and final.status == OutcomeStatus.SENT:
+                segment.track(email_sent(tracked(resolver, entry), user_id=entry.user_id, language=final.language))
             left.discard(uuid)
             if held and time.monotonic() > end_of_work:  # a test has no lease that could end
                 break
@@ -121,7 +135,7 @@ def _record(row: ScheduledMessage, outcome: Outcome) -> None:
 
 def _outcomes(
     resolver: Resolver, ids: Collection[Any], held: Mapping[UUID, ScheduledMessage], now: datetime
-) -> Iterator[tuple[UUID, Outcome]]:
+) -> Iterator[_Settled]:
     """Yields each message with its outcome, as soon as it is known."""
     expired = {uuid for uuid, row in held.items() if _expires_at(row) < now}
     yield from _each(expired, skipped(SkipReason.EXPIRED))
@@ -145,11 +159,11 @@ def _outcomes(
     words = own_words.read(resolver.site.pk, message_name, [one.entry.course_ids for one in decisions])
     with opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
         for one in decisions:
-            yield one.entry.uuid, one.outcome or _send(resolver, message_type, one, words)
+            yield _Settled(one.entry.uuid, one.outcome or _send(resolver, message_type, one, words), one.entry)
 
 
-def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[tuple[UUID, Outcome]]:
-    return ((uuid, outcome) for uuid in uuids)
+def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[_Settled]:
+    return (_Settled(uuid, outcome) for uuid in uuids)
 
 
 def _expires_at(row: ScheduledMessage) -> datetime:
@@ -214,6 +228,8 @@ def compose(
             "unsubscribe_url": unsubscribe_url(resolver, learner, decision.courses, language),
         }
         context |= words.context(entry.course_ids, language, context) if words else {}
+    leave_url = context["unsubscribe_url"]  # machines follow the headers: no visit, so no UTM parameters
+    context |= tracking_context(resolver, entry, context)
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
@@ -224,7 +240,7 @@ def compose(
     message.options["output_file_path"] = str(conf.file_email_directory / file_name)
     message.headers = {
         **_headers(resolver, entry),
-        **list_headers(context["unsubscribe_url"], resolver.site_values.get("UNSUBSCRIBE_ADDRESS")),
+        **list_headers(leave_url, resolver.site_values.get("UNSUBSCRIBE_ADDRESS")),
     }
     return message
 

@@ -107,6 +107,14 @@ class Resolver(ABC):
     needs_sections: ClassVar[bool] = False
     #: What own words about such a message may name: each message must have a value for it.
     placeholders: ClassVar[tuple[str, ...]] = ("course", "platform", "name")
+    #: What of its context leads to pages of the platform: URLs, or lists of mappings with a `url`.
+    page_links: ClassVar[tuple[str, ...]] = (
+        "homepage_url",
+        "dashboard_url",
+        "course_url",
+        "upsell_link",
+        "unsubscribe_url",
+    )
 
     def __init__(self, run: Run, site: Site, host: Host | None = None) -> None:
         self.run = run

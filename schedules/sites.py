@@ -12,6 +12,8 @@ from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import Host
 
+_NOTHING = object()
+
 
 @dataclass(frozen=True, kw_only=True)
 class SiteValues:
@@ -22,10 +24,12 @@ class SiteValues:
 
     def get(self, name: str, default: Any = "") -> Any:
         """The site's value `name` in lower or upper case, else the Django setting of that name, else `default`."""
-        for key in (name.lower(), name.upper()):
-            if key in self.values:
-                return self.values[key]
-        return conf.lms(name.upper(), default)
+        own = self.own(name, _NOTHING)
+        return conf.lms(name.upper(), default) if own is _NOTHING else own
+
+    def own(self, name: str, default: Any = None) -> Any:
+        """The site's value `name` in lower or upper case, else `default`."""
+        return next((self.values[key] for key in (name.lower(), name.upper()) if key in self.values), default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,18 @@ def find_site(domain: str) -> Site:
 def site_values(host: Host, site: Site) -> SiteValues:
     """What the host says about `site`. Raises `ConfigurationError` if any site's configuration is unusable."""
     return SiteValues(site=site, values=_all_values(host).get(site.pk, {}))
+
+
+def google_analytics_id(site: SiteValues) -> str:
+    """The site's property in Google Analytics; what a site says, be it nothing, wins over the settings."""
+    own = site.own("GOOGLE_ANALYTICS_ACCOUNT", site.own("GOOGLE_ANALYTICS_TRACKING_ID"))
+    return str((default_google_analytics_id() if own is None else own) or "").strip()
+
+
+def default_google_analytics_id() -> str:
+    """The property of sites that name none of their own; empty if there is none."""
+    named = conf.lms("GOOGLE_ANALYTICS_ACCOUNT", "") or conf.lms("GOOGLE_ANALYTICS_TRACKING_ID", "")
+    return str(named or "").strip()
 
 
 def org_scope(host: Host, site: Site) -> OrgScope:

@@ -29,6 +29,7 @@ from schedules.exceptions import TaskFailed, where
 from schedules.message_types import resolver_for
 from schedules.models import SendRun
 from schedules.resolving import Decision
+from schedules.tracking import segment
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +96,10 @@ def _telling_no_words(task: Callable[..., dict[str, Any]]) -> Callable[..., dict
 def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
     """Send a batch of messages."""
     run = _run(arguments)
-    totals = delivering.deliver_batch(run, ids, timezone.now())
-    if not run.is_test:
-        ledger.settle(run, timezone.now())
+    with segment.flushing():
+        totals = delivering.deliver_batch(run, ids, timezone.now())
+        if not run.is_test:
+            ledger.settle(run, timezone.now())
     return totals.as_dict()
 
 

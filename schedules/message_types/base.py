@@ -16,9 +16,13 @@ from edx_ace.recipient import Recipient
 from schedules import languages, toggles
 from schedules.conf import conf
 from schedules.data import Course, Learner, QuietText, Run, one_line
+from schedules.ledger import Entry
 from schedules.links import absolute_url
 from schedules.resolving import DueCourse, Resolver
-from schedules.sites import SiteValues
+from schedules.sites import SiteValues, google_analytics_id
+from schedules.tracking import TrackedMessage
+from schedules.tracking.pixel import pixel_url
+from schedules.tracking.utm import tagged_links, utm_parameters
 from schedules.unsubscribe import Token, page_path
 
 #: Raised with each change of the templates that matters to those who measure them.
@@ -137,6 +141,30 @@ def unsubscribe_url(resolver: Resolver, learner: Learner, courses: Sequence[DueC
     )
     path = page_path(token)
     return absolute_url(resolver.site.domain, path) if path else ""
+
+
+def tracked(resolver: Resolver, entry: Entry) -> TrackedMessage:
+    """The message as those who measure know it. In a test it is the learner's, too (SPEC 4.3)."""
+    return TrackedMessage(
+        app_label=ScheduleMessageType.APP_LABEL,
+        name=entry.name,
+        uuid=entry.uuid,
+        send_uuid=resolver.run.uuid,
+        site_domain=resolver.site.domain,
+        course_ids=entry.course_ids,
+    )
+
+
+def tracking_context(resolver: Resolver, entry: Entry, context: Mapping[str, Any]) -> dict[str, Any]:
+    """The links of `context` that lead to pages of the platform, with UTM parameters; and the pixel, if there is one.
+
+    Links that a course's or site's own words hold stay as they were written.
+    """
+    message = tracked(resolver, entry)
+    return {
+        **tagged_links(context, resolver.page_links, utm_parameters(message)),
+        "tracking_pixel_url": pixel_url(google_analytics_id(resolver.site_values), message),
+    }
 
 
 def course_url(resolver: Resolver, due: DueCourse) -> str:

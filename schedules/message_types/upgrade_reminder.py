@@ -28,6 +28,7 @@ class UpgradeReminderResolver(Resolver):
     date_field = "upgrade_deadline"
     experience_type = ExperienceType.DEFAULT
     placeholders = (*Resolver.placeholders, "deadline")
+    page_links = (*Resolver.page_links, "course_links")
 
     @classmethod
     def day_offsets(cls) -> tuple[int, ...]:

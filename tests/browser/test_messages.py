@@ -203,6 +203,7 @@ def fault_of(url: str) -> str:
     ("url", "is_fit"),
     [
         ("https://example.com/courses/course-v1:Meadow%2B1%2B2026/home?utm_source=schedules#top", True),
+        ("https://example.com/?utm_term=course-v1%3AMeadow%2BB1%2B2026", True),
         ("mailto:help@example.com", True),
         ("", False),
         ("/dashboard", False),

@@ -4,6 +4,7 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
+from schedules import checks
 from schedules.exceptions import ConfigurationError
 from schedules.message_types import message_names, resolver_for, resolvers
 
@@ -34,6 +35,10 @@ def test_the_demo_is_in_order():
         ({"ACE_CHANNEL_DEFAULT_EMAIL": "sailthru_email"}, "schedules.E004", "'sailthru_email'"),
         ({"ACE_ENABLED_POLICIES": []}, "schedules.W002", "bulk_email_optout"),
         ({"ACE_ENABLED_CHANNEL": ["file_email"]}, "schedules.W003", "which nothing reads"),
+        ({"GOOGLE_ANALYTICS_TRACKING_ID": "UA-12345-6"}, "schedules.W006", "stopped collecting on July 1, 2023"),
+        ({"GOOGLE_ANALYTICS_ACCOUNT": "UA-12345-6"}, "schedules.W006", "'UA-12345-6' is a property of Universal"),
+        ({"GOOGLE_ANALYTICS_TRACKING_ID": "G-ABC123"}, "schedules.W007", "so messages have no pixel"),
+        ({"SCHEDULES": {"SEGMENT_URL": "api.segment.io"}}, "schedules.E001", "a URL that begins with https://"),
     ],
 )
 def test_a_mistake_is_named_with_a_hint_or_remedy(settings, id_, said):
@@ -55,6 +60,28 @@ def test_a_limit_for_a_channel_that_is_not_enabled_names_the_nearest(settings, e
 def test_a_limit_for_an_enabled_channel_is_in_order(settings):
     settings.SCHEDULES = {"MESSAGES_PER_SECOND": dict.fromkeys(settings.ACE_ENABLED_CHANNELS, 14)}
     assert found() == {}
+
+
+def test_the_forms_of_an_analytics_id_are_named(settings):
+    settings.GOOGLE_ANALYTICS_TRACKING_ID = "12345"
+    hint = found()["schedules.W007"].hint
+    assert "UA-<digits>-<digits>" in hint
+    assert "G-<letters and digits>" in hint
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_no_analytics_id_is_in_order(settings, value):
+    settings.GOOGLE_ANALYTICS_ACCOUNT = settings.GOOGLE_ANALYTICS_TRACKING_ID = value
+    assert found() == {}
+
+
+def test_a_key_for_segment_needs_its_library(settings, monkeypatch):
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    assert found() == {}
+    settings.LMS_SEGMENT_KEY = "k"
+    assert "schedules[segment]" in found()["schedules.W008"].hint
+    monkeypatch.undo()
+    assert "schedules.W008" not in found()
 
 
 def test_edx_ace_must_be_installed(settings):

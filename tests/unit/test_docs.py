@@ -4,9 +4,12 @@ import ast
 import importlib
 import inspect
 import re
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 import pytest
 from django.core.management import get_commands, load_command_class
@@ -20,6 +23,7 @@ from schedules.languages import RELEASED, nearest
 from schedules.message_types import message_names, messages, resolvers
 from schedules.models import OwnWords, ScheduledMessage
 from schedules.previewing import VARIANTS
+from schedules.tracking import TrackedMessage, events, pixel, utm
 from schedules.wording import PLACEHOLDERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +104,7 @@ def test_settings_that_a_site_replaces_are_marked():
     replaced = {
         name
         for text in app_sources().values()
-        for name in re.findall(r'\b(?:site|site_values)\.get\("([A-Z_]+)"', text)
+        for name in re.findall(r'\b(?:site|site_values)\.(?:get|own)\("([A-Z_]+)"', text)
     }
     assert {name for name, mark in rows if mark} == replaced
 
@@ -194,7 +198,7 @@ def test_the_context_of_a_message_type_is_the_one_that_is_documented(key):
 
 
 def test_the_context_of_every_message_is_the_one_that_is_documented():
-    parts = ("base_context", "personal_context", "upsell_context")
+    parts = ("base_context", "personal_context", "upsell_context", "tracking_context")
     shared = set().union(*(context_names("base", part) for part in parts)) | {"unsubscribe_url"}
     assert set(first_cells(part("reference/messages", "Context of every message"))) - {"course_ids"} == shared
 
@@ -230,6 +234,37 @@ def test_the_placeholders_are_those_that_are_documented():
     for placeholder, where in rows:
         knowing = {name for name, resolver in types.items() if placeholder in resolver.placeholders}
         assert knowing == (set(types) if where == "all messages" else {where.strip("`")})
+
+
+# Tracking -----------------------------------------------------------------------------------------
+
+MESSAGE = TrackedMessage(
+    app_label="schedules",
+    name="courseupdate",
+    uuid=UUID(int=1),
+    send_uuid=UUID(int=2),
+    site_domain="x",
+    course_ids=("c",),
+)
+
+
+def test_the_utm_parameters_are_those_that_are_documented():
+    assert first_cells(part("reference/tracking", "UTM parameters")) == list(utm.utm_parameters(MESSAGE))
+
+
+def test_the_parameters_of_the_pixel_are_those_that_are_documented():
+    query = urlsplit(pixel.pixel_url("UA-1-1", MESSAGE)).query
+    assert first_cells(part("reference/tracking", "The pixel")) == [name for name, _ in parse_qsl(query)]
+
+
+def test_the_events_are_documented_with_their_properties():
+    day = datetime(2026, 3, 9, tzinfo=UTC)
+    held_back = {"site_id": 1, "user_id": 2, "course_id": "c", "experience_type": 0, "upgrade_deadline": None}
+    for event in (
+        events.email_sent(MESSAGE, user_id=1, language="en"),
+        events.schedule_suppressed(**held_back, content_availability_date=day),
+    ):
+        assert first_cells(part("reference/tracking", event.name)) == list(event.properties)
 
 
 # The ledger ---------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_help_names_every_target():
 
 def test_each_extra_has_its_stamp():
     extras = set(PROJECT["project"]["optional-dependencies"])
-    assert set(re.findall(r"\$\(VENV\)/\.installed-(\w+)$", MAKEFILE, re.M)) == extras - {"demo"}
+    assert set(re.findall(r"\$\(VENV\)/\.installed-(\w+)$", MAKEFILE, re.M)) == extras - {"demo", "segment"}
 
 
 def test_tox_checks_what_make_lint_checks():

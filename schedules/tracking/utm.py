@@ -1,0 +1,48 @@
+"""UTM parameters: which message brought a visitor.
+
+Source: https://support.google.com/analytics/answer/10917952
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+from schedules.tracking import TrackedMessage
+
+
+def utm_parameters(message: TrackedMessage) -> dict[str, str]:
+    return {
+        "utm_source": message.app_label,
+        "utm_medium": "email",
+        "utm_campaign": message.name,
+        "utm_content": str(message.uuid),
+        "utm_term": message.primary_course_id,
+    }
+
+
+def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
+    """A web page's `url` with `parameters` in its query; any other URL as it is.
+
+    What stands in the query is kept to the letter, but for parameters of the same names; the fragment stays. Ours
+    are encoded whole: a "+" must not be read as a blank, or by Sailthru as one.
+    """
+    if not url.lower().startswith(("https://", "http://")):
+        return url
+    rest, has_fragment, fragment = url.partition("#")
+    page, _, query = rest.partition("?")
+    kept = [one for one in query.split("&") if one and unquote_plus(one.partition("=")[0]) not in parameters]
+    ours = [f"{name}={quote(value, safe='')}" for name, value in parameters.items()]
+    return f"{page}?{'&'.join([*kept, *ours])}{has_fragment}{fragment}"
+
+
+def tagged_links(context: Mapping[str, Any], names: Iterable[str], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Those entries of `context` that are in `names`, with `parameters`: URLs, or lists of mappings with a `url`."""
+    return {name: _tagged(context[name], parameters) for name in names if name in context}
+
+
+def _tagged(value: Any, parameters: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return with_parameters(value, parameters)
+    return [{**one, "url": with_parameters(one["url"], parameters)} for one in value]
