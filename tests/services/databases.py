@@ -47,7 +47,8 @@ class PostgreSQL:
     def _connect(self, database: str) -> Any:
         import psycopg
 
-        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True)
+        where = {"host": "127.0.0.1", "port": self.port, "user": "postgres", "dbname": database}
+        return psycopg.connect(**where, autocommit=True, options="-c timezone=UTC")
 
 
 class MariaDB:

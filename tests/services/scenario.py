@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,10 @@ _SENT = re.compile(r"^recurringnudge_day\d+ +[-+]\d+ +\d+ +\d+ +(\d+)", re.MULTI
 _BREATH_SECONDS = 0.2
 _OPEN = "SELECT (SELECT COUNT(*) FROM schedules_scheduledmessage WHERE status IN ('claimed', 'delivering')), "
 _OPEN += "(SELECT COUNT(*) FROM schedules_sendrun WHERE finished_at IS NULL), "
-_OPEN += "(SELECT COUNT(*) FROM schedules_scheduledmessage)"
+_OPEN += "(SELECT COUNT(*) FROM schedules_scheduledmessage), "
+_OPEN += "(SELECT COUNT(*) FROM schedules_scheduledmessage WHERE status = 'claimed' AND due_at > '{now}')"
+_STUCK = "SELECT uuid, status, reason, attempts, due_at, leased_until FROM schedules_scheduledmessage "
+_STUCK += "WHERE status IN ('claimed', 'delivering') LIMIT 20"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,11 +246,14 @@ class Scenario:
         self.note("the plan is done")
         while True:
             self._revive(workers)
-            ((pending, unfinished, rows),) = self.database.rows(_OPEN)
+            now = datetime.now(UTC).replace(tzinfo=None)
+            ((pending, unfinished, rows, waiting),) = self.database.rows(_OPEN.format(now=now))
             if rows >= self.size.messages and not pending and not unfinished:
                 self.note("everything is settled")
                 return
             counts = f"{self.mail.count()} sent, {pending} pending"
+            if pending and pending == waiting:  # for their next try: who was refused often waits for minutes
+                self._moved_at = time.monotonic()
             self._check_the_time(workers, f"{counts}, {unfinished} runs not finished, {rows} rows")
             time.sleep(1)
 
@@ -255,6 +262,7 @@ class Scenario:
         if state != self._state:
             self._state, self._moved_at = state, now
         if now > self._began + self.size.seconds or now > self._moved_at + self.size.still_seconds:
-            said = "\n".join([workers.said(), *(one.said() for one in self._commands)])
+            stuck = map(str, self.database.rows(_STUCK))
+            said = "\n".join([*stuck, workers.said(), *(one.said() for one in self._commands)])
             still = f"without progress for {now - self._moved_at:.0f} s"
             raise AssertionError(f"Not settled after {now - self._began:.0f} s, {still}: {state}\n{said}")

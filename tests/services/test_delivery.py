@@ -15,7 +15,7 @@ from tests.services.scenario import WORKERS, Scenario, Size
 KILLS = int(os.environ.get("SERVICES_KILLS", "20"))
 LONG = Size(
     messages=int(os.environ.get("SERVICES_MESSAGES", "2400")),
-    seconds=float(os.environ.get("SERVICES_SECONDS", "600")),
+    seconds=float(os.environ.get("SERVICES_SECONDS", "900")),
     lease_seconds=int(os.environ.get("SERVICES_LEASE_SECONDS", "24")),
 )
 ROUNDS = max(1, LONG.messages // 2400)
