@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -132,6 +133,11 @@ class Page(HTMLParser):
 def without_isolates(text: str) -> str:
     """A text part less the invisible characters that keep a name's direction apart."""
     return text.translate(dict.fromkeys(map(ord, "\u2068\u2069")))
+
+
+def without_uuids(text: str) -> str:
+    """A part less the uuids in its links: each message has its own, made of ids that depend on what ran before."""
+    return re.sub(r"(?<=utm_content=)[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}", "UUID", text)
 
 
 def words_of(html: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class SegmentServer:
-    """Keeps what it accepts. `statuses`: its next answers, then 200; with `hangs` it answers when closed."""
+    """Keeps what it accepts. `statuses`: its next answers, then 200; with `hangs` it is silent until told to stop."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
@@ -19,7 +19,7 @@ class SegmentServer:
         self.keys: set[str] = set()
         self.request_count = 0
         self.connection_count = 0
-        self._closing = threading.Event()
+        self._waking = threading.Event()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ class SegmentServer:
     def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         self.request_count += 1
         if self.hangs:
-            self._closing.wait(30)
+            self._waking.wait(30)
             request.close_connection = True
             return
         status = self.statuses.pop(0) if self.statuses else 200
@@ -61,8 +61,12 @@ class SegmentServer:
         request.end_headers()
         request.wfile.write(answer)
 
+    def stop_hanging(self) -> None:
+        self.hangs = False
+        self._waking.set()
+
     def close(self) -> None:
-        self._closing.set()
+        self.stop_hanging()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

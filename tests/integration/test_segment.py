@@ -214,10 +214,12 @@ def test_a_segment_that_hangs_is_waited_for_once(server, email_channel, monkeypa
 def test_when_segment_comes_back_it_is_waited_for_again(server, email_channel, monkeypatch):
     open_site()
     enroll(make_learner(), make_course())
-    server.statuses = [500] * 3  # tried again at once, after half a second and after one
+    server.hangs = True
     monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.4)
     send()
     assert server.events == []
+    assert segment._current._is_stuck
+    server.stop_hanging()
     monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 10)
     segment._current._is_stuck = False
     segment.flush()
@@ -225,6 +227,7 @@ def test_when_segment_comes_back_it_is_waited_for_again(server, email_channel, m
     enroll(make_learner("bob"), make_course("Bees"))
     send()
     assert len(server.events) == 2
+    assert not segment._current._is_stuck
 
 
 def test_events_that_do_not_fit_are_dropped_with_their_ids(server, email_channel, monkeypatch, caplog):
