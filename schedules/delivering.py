@@ -18,13 +18,14 @@ from django.contrib.sites.models import Site
 from django.db import InterfaceError, OperationalError, connection
 from django.dispatch import receiver
 from django.template import TemplateSyntaxError
-from django.utils import timezone, translation
+from django.utils import timezone
 from edx_ace import ace
 from edx_ace.channel import ChannelType
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import ledger, own_words, pacing, toggles
 from schedules.channels.mail import mail_connection
+from schedules.composing import compose
 from schedules.conf import conf
 from schedules.data import (
     FailReason,
@@ -40,24 +41,13 @@ from schedules.data import (
 )
 from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, TurnLater, where
 from schedules.message_types import resolver_for
-from schedules.message_types.base import (
-    QuietRecipient,
-    ScheduleMessage,
-    ScheduleMessageType,
-    base_context,
-    message_language,
-    personal_context,
-    tracked,
-    tracking_context,
-    unsubscribe_url,
-)
+from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, tracked
 from schedules.models import ScheduledMessage
 from schedules.optout import opt_outs_already_read
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 from schedules.tracking import segment
 from schedules.tracking.events import email_sent
-from schedules.unsubscribe import list_headers
 
 log = logging.getLogger(__name__)
 
@@ -207,56 +197,6 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
         log.error("Message %s failed: %s", decision.entry.uuid, where(error))
         return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
     return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
-
-
-def compose(
-    resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords | None = None
-) -> ScheduleMessage:
-    """The edx-ace message of a decision to send: recipient, language, context, options and headers.
-
-    Without `words` it says the templates' words.
-    """
-    learner, entry, run = decision.learner, decision.entry, resolver.run
-    if learner is None:
-        raise SkipRecipient(SkipReason.NO_ADDRESS)
-    language = message_language(decision.courses[0].course, learner, resolver.site_values)
-    with translation.override(language):
-        context = {
-            **base_context(resolver),
-            **personal_context(resolver.site, learner, decision.courses),
-            **resolver.context(decision.courses),
-            "unsubscribe_url": unsubscribe_url(resolver, learner, decision.courses, language),
-        }
-        context |= words.context(entry.course_ids, language, context) if words else {}
-    leave_url = context["unsubscribe_url"]  # machines follow the headers: no visit, so no UTM parameters
-    context |= tracking_context(resolver, entry, context)
-    recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
-    message = message_type.personalize(recipient, language, context)
-    message.uuid = entry.uuid
-    message.options["from_address"] = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms(
-        "DEFAULT_FROM_EMAIL", ""
-    )
-    file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
-    message.options["output_file_path"] = str(conf.file_email_directory / file_name)
-    message.headers = {
-        **_headers(resolver, entry),
-        **list_headers(leave_url, resolver.site_values.get("UNSUBSCRIBE_ADDRESS")),
-    }
-    return message
-
-
-def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:
-    """For channels that pass headers on.
-
-    Sources: RFC 3834 for `Auto-Submitted`, so that nobody's vacation answers; for `Feedback-ID`
-    https://support.google.com/a/answer/6254652: at most four fields, the sender's own in the end, nothing per learner.
-    """
-    domain = resolver.site.domain.partition(":")[0]
-    return {
-        "Message-ID": f"<{entry.uuid}@{domain}>",
-        "Auto-Submitted": "auto-generated",
-        "Feedback-ID": f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}",
-    }
 
 
 def send_sample(message: ScheduleMessage) -> None:

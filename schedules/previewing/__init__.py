@@ -19,10 +19,10 @@ from edx_ace.errors import UnsupportedChannelError
 
 from schedules import ledger
 from schedules.channels.mail import whole_document
+from schedules.composing import compose
 from schedules.conf import conf
 from schedules.data import Course, Run, one_line
 from schedules.days import day_of, start_of_day
-from schedules.delivering import compose
 from schedules.exceptions import ConfigurationError, SkipRecipient
 from schedules.host import Host, get_host
 from schedules.languages import RELEASED
