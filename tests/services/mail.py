@@ -123,7 +123,17 @@ class _Handler:
 
 
 class _SMTP(SMTP):
-    server: MailServer
+    """A connection; `open_lines` are the transports of all."""
+
+    open_lines: set[asyncio.Transport]
+
+    def connection_made(self, transport: Any) -> None:
+        self.open_lines.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.open_lines.discard(self.transport)
+        super().connection_lost(error)
 
     async def smtp_DATA(self, arg: str) -> None:
         """In a bad mood, ask for the message, read a little of it and cut the line."""
@@ -138,5 +148,22 @@ class _SMTP(SMTP):
 
 
 class _Controller(Controller):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._open_lines: set[asyncio.Transport] = set()
+
     def factory(self) -> SMTP:
-        return _SMTP(self.handler, **self.SMTP_kwargs)
+        connection = _SMTP(self.handler, **self.SMTP_kwargs)
+        connection.open_lines = self._open_lines
+        return connection
+
+    def stop(self, no_assert: bool = False) -> None:
+        """As a server that ends does, cut every line: aiosmtpd would leave them open and their sockets to nobody."""
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(timeout=10)
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        for line in list(self._open_lines):
+            line.abort()
+        while self._open_lines:
+            await asyncio.sleep(0)
