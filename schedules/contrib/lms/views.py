@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import wraps
 from typing import Any
@@ -137,7 +137,7 @@ def email_settings(request: HttpRequest, course: Course) -> HttpResponse:
         "gets_email": not is_course_stopped and not _is_stopped(about, course),
         "is_course_stopped": is_course_stopped,
         "is_site_stopped": any(not (scope.course_id or scope.message_type) for scope in scopes),
-        "others": [_in_words(scope) for scope in scopes if scope not in of_course],
+        "others": list(_in_words([scope for scope in scopes if scope not in of_course])),
     }
     return render(request, "schedules_lms/email.html", context)
 
@@ -152,14 +152,16 @@ def _value(scope: api.OptOutScope) -> str:
     return f"{scope.site_id} {scope.course_id} {scope.message_type}"
 
 
-def _in_words(scope: api.OptOutScope) -> dict[str, Any]:
-    """An opt-out wider or narrower than the course's: its message type, course and site, as far as it names them."""
-    return {
-        "value": _value(scope),
-        "title": api.message_type_titles().get(scope.message_type, scope.message_type),
-        "is_about_course": bool(scope.course_id),
-        "site": Site.objects.get(pk=scope.site_id).name,
-    }
+def _in_words(scopes: Collection[api.OptOutScope]) -> Iterator[dict[str, Any]]:
+    """Opt-outs wider or narrower than the course's: message type, course and site, as far as each names them."""
+    sites, titles = Site.objects.in_bulk({scope.site_id for scope in scopes}), api.message_type_titles()
+    for scope in scopes:
+        yield {
+            "value": _value(scope),
+            "title": titles.get(scope.message_type, scope.message_type),
+            "is_about_course": bool(scope.course_id),
+            "site": sites[scope.site_id].name,
+        }
 
 
 def _find_course(course_id: str) -> Course | None:
