@@ -116,7 +116,8 @@ class ScheduledMessageAdmin(StatusBanner, ReadOnlyAdmin):
         (None, {"fields": ("uuid", "run", "site", "user", "name", "target_date", "day_offset")}),
         (_("Courses"), {"fields": ("courses", "schedule")}),
         (_("What became of it"), {"fields": ("status", "reason", "attempts", "due_at", "leased_until")}),
-        (_("Delivery"), {"fields": ("channel", "language", "created", "sent_at", "opened_at", "clicked_at")}),
+        (_("Delivery"), {"fields": ("channel", "language", "created", "sent_at")}),
+        (_("What the learner did"), {"fields": ("opened_at", "clicked_at", "opted_out_at")}),
     )
 
     @admin.display(description=_("courses"))

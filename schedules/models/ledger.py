@@ -100,6 +100,9 @@ class ScheduledMessage(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
     clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)
+    opted_out_at = models.DateTimeField(
+        _("opted out"), null=True, blank=True, help_text=_("By the message's own link, whatever they chose later.")
+    )
 
     class Meta:
         verbose_name = _("scheduled message")
