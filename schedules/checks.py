@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib.util import find_spec
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.conf import settings
@@ -17,6 +18,8 @@ from schedules.exceptions import ConfigurationError
 from schedules.host import get_host
 from schedules.message_types import message_names
 from schedules.sites import default_google_analytics_id
+from schedules.tracking.first_party import open_path
+from schedules.tracking.ga4 import is_ga4
 from schedules.tracking.pixel import is_universal
 from schedules.unsubscribe import Token, page_path
 
@@ -136,16 +139,27 @@ def _nearest(name: str, enabled: list[str]) -> str:
 
 @register()
 def check_urls(**_: Any) -> list[CheckMessage]:
-    """Learners can leave."""
-    if page_path(Token(user_id=0, site_id=0, message_type="", language="")):
-        return []
-    return [
-        Warning(
-            "The project's URLs have no page to unsubscribe, so messages have no link to it.",
-            hint="Add path('schedules/', include('schedules.urls')); that page alone is 'schedules.urls.unsubscribe'.",
-            id="schedules.W005",
+    """Learners can leave; clicks and opens that are to be noted have their pages."""
+    found: list[CheckMessage] = []
+    if not page_path(Token(user_id=0, site_id=0, message_type="", language="")):
+        found.append(
+            Warning(
+                "The project's URLs have no page to unsubscribe, so messages have no link to it.",
+                hint="Add path('schedules/', include('schedules.urls')); that page alone is "
+                "'schedules.urls.unsubscribe'.",
+                id="schedules.W005",
+            )
         )
-    ]
+    if (_is_on("track_clicks") or _is_on("track_opens")) and not open_path(UUID(int=0)):
+        found.append(
+            Warning(
+                "The project's URLs have no pages for clicks and opens, so none is noted.",
+                hint="Add path('schedules/', include('schedules.urls')); those pages alone are "
+                "'schedules.urls.tracking'. Or set SCHEDULES['TRACK_CLICKS'] and ['TRACK_OPENS'] to False.",
+                id="schedules.W009",
+            )
+        )
+    return found
 
 
 @register()
@@ -162,13 +176,22 @@ def check_google_analytics(**_: Any) -> list[CheckMessage]:
                 id="schedules.W006",
             )
         ]
-    if tracking_id:
+    if tracking_id and not is_ga4(tracking_id):
         return [
             Warning(
-                f"{tracking_id!r} is not the id of a Universal Analytics property, so messages have no pixel.",
-                hint="Such an id is UA-<digits>-<digits>. One of Google Analytics 4, G-<letters and digits>, takes no "
-                "pixel in e-mails.",
+                f"{tracking_id!r} is not the id of a property in Google Analytics, which hears of no opens.",
+                hint="Such an id is G-<letters and digits> or, of Universal Analytics, UA-<digits>-<digits>.",
                 id="schedules.W007",
+            )
+        ]
+    has_secret = bool(conf.lms("GOOGLE_ANALYTICS_API_SECRET", ""))
+    if has_secret != bool(tracking_id) and (has_secret or _is_on("track_opens")):
+        return [
+            Warning(
+                "Opens are not told to Google Analytics 4, which takes an id and a secret.",
+                hint="Set both GOOGLE_ANALYTICS_ACCOUNT, as G-…, and GOOGLE_ANALYTICS_API_SECRET; or only one of them "
+                "in the settings and the other in each site's values, and silence this check.",
+                id="schedules.W010",
             )
         ]
     return []
@@ -186,6 +209,13 @@ def check_segment(**_: Any) -> list[CheckMessage]:
             id="schedules.W008",
         )
     ]
+
+
+def _is_on(switch: str) -> bool:
+    try:
+        return bool(getattr(conf, switch))
+    except ConfigurationError:  # E001 says so
+        return False
 
 
 def _has_template(path: str) -> bool:

@@ -39,7 +39,7 @@ def compose(
             **base_context(resolver),
             **personal_context(resolver.site, learner, decision.courses),
             **resolver.context(decision.courses),
-            "unsubscribe_url": unsubscribe_url(resolver, learner, decision.courses, language),
+            "unsubscribe_url": unsubscribe_url(resolver, learner, decision, language),
         }
         context |= words.context(entry.course_ids, language, context) if words else {}
     leave_url = context["unsubscribe_url"]  # machines follow the headers: no visit, so no UTM parameters

@@ -40,6 +40,9 @@ DEFAULTS: Mapping[str, Any] = {
     "CATCH_UP_DAYS": 3,
     "FAILED_SHARE": 0.05,
     "SEGMENT_URL": "https://api.segment.io",
+    "TRACK_CLICKS": True,
+    "TRACK_OPENS": False,
+    "GOOGLE_ANALYTICS_URL": "https://www.google-analytics.com",
 }
 
 
@@ -153,8 +156,22 @@ class Conf:
     @property
     def segment_url(self) -> str:
         """Where Segment's API is: another region's, or a proxy's. Events go to `/v1/batch` there."""
-        url: str = self._own("SEGMENT_URL", str, _is_web_url, "a URL that begins with https:// or http://")
-        return url
+        return self._web_url("SEGMENT_URL")
+
+    @property
+    def track_clicks(self) -> bool:
+        """Whether links to pages lead through our own redirect, which notes in the ledger that one was followed."""
+        return self._switch("TRACK_CLICKS")
+
+    @property
+    def track_opens(self) -> bool:
+        """Whether messages have our own pixel, which notes in the ledger that it was loaded."""
+        return self._switch("TRACK_OPENS")
+
+    @property
+    def google_analytics_url(self) -> str:
+        """Where Google Analytics 4 takes events: another region's, or a proxy's. They go to `/mp/collect` there."""
+        return self._web_url("GOOGLE_ANALYTICS_URL")
 
     # The LMS's and ACE's --------------------------------------------------------------------------
 
@@ -217,6 +234,16 @@ class Conf:
             shown = "(hidden)" if key == "HOLD_BACK_SALT" else repr(value)
             raise ConfigurationError(f"SCHEDULES[{key!r}] is {shown}; allowed: {allowed}.")
         return value
+
+    def _switch(self, key: str) -> bool:
+        value = self._dict().get(key, DEFAULTS[key])
+        if not isinstance(value, bool):
+            raise ConfigurationError(f"SCHEDULES[{key!r}] is {value!r}; allowed: True or False.")
+        return value
+
+    def _web_url(self, key: str) -> str:
+        url: str = self._own(key, str, _is_web_url, "a URL that begins with https:// or http://")
+        return url
 
     def _count(self, key: str, most: int = 10_000_000, least: int = 1) -> int:
         allowed = f"a whole number from {least} to {most}"

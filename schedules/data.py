@@ -66,6 +66,14 @@ class OutcomeStatus(StrEnum):
     RETRY = "retry"
 
 
+class Reaction(StrEnum):
+    """What a learner, or a machine of theirs, can do with a message: the ledger's columns, less `_at`."""
+
+    OPENED = "opened"
+    CLICKED = "clicked"
+    OPTED_OUT = "opted_out"
+
+
 class CourseFact(StrEnum):
     """What a host may say has changed about a course (SPEC 2.3)."""
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.sites.models import Site
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
-from schedules import languages
-from schedules.data import Course, EnrollmentKey, one_line
+from schedules import languages, ledger
+from schedules.data import Course, EnrollmentKey, Reaction, one_line
 from schedules.exceptions import where
 from schedules.host import ask, get_host
 from schedules.links import absolute_url
@@ -125,10 +126,16 @@ class Link:
             left=() if "" in types else tuple(str(one.title) for key, one in resolvers().items() if key not in types),
         )
 
-    def choose(self, choice: Choice, *, is_wanted: bool) -> None:
-        """Stop it, or take it back. Changes nothing if the link came with a test."""
-        if not self.token.is_test:
-            (opt_in if is_wanted else opt_out)(self.token.user_id, choice.scope)
+    def choose(self, choice: Choice, *, is_wanted: bool, now: datetime) -> None:
+        """Stop it, or take it back. Changes nothing if the link came with a test.
+
+        That the message made its learner stop something stays in the ledger, also when they take it back.
+        """
+        if self.token.is_test:
+            return
+        (opt_in if is_wanted else opt_out)(self.token.user_id, choice.scope)
+        if self.token.message_uuid and not is_wanted:
+            ledger.note(self.token.message_uuid, Reaction.OPTED_OUT, now)
 
     def _choice(self, scope: OptOutScope, stopped: Sequence[OptOutScope], by_host: Collection[OptOutScope]) -> Choice:
         schedule_id = next((pk for pk, course_id in self.courses.items() if course_id == scope.course_id), "")

@@ -16,7 +16,7 @@ from django.db import connections, router, transaction
 from django.db.models import Count, F, Q, QuerySet
 
 from schedules.conf import conf
-from schedules.data import BINS, Outcome, OutcomeStatus, Run, Totals
+from schedules.data import BINS, Outcome, OutcomeStatus, Reaction, Run, Totals
 from schedules.models import ScheduledMessage, SendRun
 
 Status = ScheduledMessage.Status
@@ -135,6 +135,12 @@ def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime, leased_until:
         leased_until=outcome.retry_at if is_retry else None,
         attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
     )
+
+
+def note(uuid: UUID, reaction: Reaction, now: datetime) -> bool:
+    """Keep when it first happened. Returns whether it is the first time; also false for a message that is not there."""
+    column = f"{reaction}_at"
+    return ScheduledMessage.objects.filter(pk=uuid, **{column: None}).update(**{column: now}) == 1
 
 
 def give_back(leased: Collection[ScheduledMessage], now: datetime) -> None:

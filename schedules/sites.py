@@ -60,6 +60,11 @@ def google_analytics_id(site: SiteValues) -> str:
     return str((default_google_analytics_id() if own is None else own) or "").strip()
 
 
+def google_analytics_secret(site: SiteValues) -> str:
+    """The api secret with which events may be written to the site's property; empty: none is written."""
+    return str(site.get("GOOGLE_ANALYTICS_API_SECRET") or "").strip()
+
+
 def default_google_analytics_id() -> str:
     """The property of sites that name none of their own; empty if there is none."""
     named = conf.lms("GOOGLE_ANALYTICS_ACCOUNT", "") or conf.lms("GOOGLE_ANALYTICS_TRACKING_ID", "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email.policy import Policy
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
 from django.urls import NoReverseMatch, reverse
@@ -22,7 +23,8 @@ class Token:
     """Whose link it is and which message it came with: ids alone, and no time at which it would end.
 
     `schedule_ids`: of the courses of the message. `is_test`: the message went to a tester in place of the learner,
-    so the link must change nothing. In a link these stand in this order.
+    so the link must change nothing. `message_uuid`: of the message, if there is one. In a link these stand in this
+    order.
     """
 
     user_id: int
@@ -31,12 +33,14 @@ class Token:
     language: str
     schedule_ids: tuple[int, ...] = ()
     is_test: bool = False
+    message_uuid: UUID | None = None
 
 
 def write_token(token: Token) -> str:
     """The token as signed text, fit for one segment of a path."""
-    courses, mark = list(token.schedule_ids[:MOST_COURSES]), [1] if token.is_test else []
-    fields = [token.user_id, token.site_id, token.message_type, token.language, courses, *mark]
+    courses, uuid = list(token.schedule_ids[:MOST_COURSES]), token.message_uuid
+    fields = [token.user_id, token.site_id, token.message_type, token.language, courses, int(token.is_test)]
+    fields.append(uuid.hex if uuid else "")
     text: str = _signer().sign_object(fields)
     return text
 
@@ -44,10 +48,11 @@ def write_token(token: Token) -> str:
 def read_token(text: str) -> Token | None:
     """The token, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else null."""
     try:
-        user_id, site_id, message_type, language, schedule_ids, *rest = _signer().unsign_object(text)
+        user_id, site_id, message_type, language, schedule_ids, is_test, uuid = _signer().unsign_object(text)
     except (BadSignature, ValueError):
         return None
-    return Token(user_id, site_id, message_type, language, tuple(schedule_ids), bool(rest))
+    message_uuid = UUID(uuid) if uuid else None
+    return Token(user_id, site_id, message_type, language, tuple(schedule_ids), bool(is_test), message_uuid)
 
 
 def page_path(token: Token) -> str:

@@ -1,29 +1,46 @@
-"""What a monitor asks, and the page where learners leave. Not there unless the project includes `schedules.urls`."""
+"""What a monitor asks, the page where learners leave, and what notes clicks and opens.
+
+Not there unless the project includes `schedules.urls`. Nobody has to sign in: the tokens in the URLs say who it is.
+"""
 
 from __future__ import annotations
 
+import base64
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.sites.models import Site
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.urls import is_valid_path
 from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from schedules import languages
+from schedules import languages, reactions
 from schedules.conf import conf
+from schedules.data import Reaction
 from schedules.exceptions import ConfigurationError
+from schedules.host import get_host
 from schedules.leaving import Choice, Choices, Link
 from schedules.status import site_status
+from schedules.tracking import first_party
 
 log = logging.getLogger(__name__)
 
+_NO_ROBOTS = "noindex, nofollow"
 
+#: A GIF of one transparent pixel.
+_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+@login_not_required
 @never_cache
 @require_safe
 def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG001 - Django's signature
@@ -43,6 +60,7 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
 
 # A mail client posts without cookies or a CSRF token (RFC 8058, 3.2). What a forger lacks is the signed token in the
 # URL, and the page knows of no session. What the host does about a wish is no part of its transaction: the wish stands.
+@login_not_required
 @transaction.non_atomic_requests
 @csrf_exempt
 @xframe_options_deny
@@ -73,7 +91,7 @@ def _act(link: Link, request: HttpRequest) -> dict[str, Any] | None:
     choice = link.choices().find(value)
     if choice is None:
         return None
-    link.choose(choice, is_wanted=is_wanted)
+    link.choose(choice, is_wanted=is_wanted, now=timezone.now())
     choices = link.choices()
     choice = choices.find(value) or choice
     return {"said": _said(link, choice, choices, is_wanted), "choice": choice, "choices": choices}
@@ -94,6 +112,68 @@ def _leaving_page(request: HttpRequest, name: str, context: dict[str, Any], stat
     """A page that no search engine lists, and whose address, a key, goes to no other site."""
     response = render(request, f"schedules/leaving/{name}.html", context, status=status)
     response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["X-Robots-Tag"] = _NO_ROBOTS
     response["Content-Language"] = translation.get_language()
     return response
+
+
+# An answer has gone out before its hit is noted, which is no part of any transaction of the request's.
+@login_not_required
+@transaction.non_atomic_requests
+@never_cache
+@require_safe
+def click(request: HttpRequest, token: str, way: str) -> HttpResponse:
+    """On to the page that a link in a message leads to, by way of the ledger.
+
+    A token that is not ours, or damaged, counts for nothing and still leads on, to a page of this site alone: the one
+    that the link names, or the dashboard where that is none. So nobody can make of it a link to elsewhere.
+    """
+    found = first_party.read_click(token)
+    path = first_party.landing_path(way)
+    query = f"?{query}" if (query := request.META.get("QUERY_STRING")) else ""
+    if found is None and not is_valid_path(path, getattr(request, "urlconf", None)):
+        path, query = _dashboard_url(request), ""
+    response = HttpResponseRedirect(f"{found.origin if found else ''}{path}{query}")
+    response["X-Robots-Tag"] = _NO_ROBOTS
+    if found and not _is_guess(request):
+        _when_sent(response, partial(reactions.note, found.uuid, Reaction.CLICKED, timezone.now()))
+    return response
+
+
+@login_not_required
+@transaction.non_atomic_requests
+@never_cache
+@require_safe
+def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
+    """The pixel of a message, also for a token that is not ours: mail programs would show a broken picture."""
+    response = HttpResponse(_PIXEL, content_type="image/gif")
+    response["X-Robots-Tag"] = _NO_ROBOTS
+    found = first_party.read_open(token)
+    if found and not _is_guess(request):
+        _when_sent(response, partial(reactions.note, found.uuid, Reaction.OPENED, timezone.now()))
+    return response
+
+
+def _dashboard_url(request: HttpRequest) -> str:
+    sites = Site.objects.order_by("pk")
+    site = sites.filter(domain__iexact=request.get_host()).first() or sites.first()
+    return get_host().dashboard_url(site.pk) if site else "/"
+
+
+def _is_guess(request: HttpRequest) -> bool:
+    """Whether nobody has asked for it yet: a program looks whether it is there, or fetches it in advance."""
+    purpose = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
+    return request.method == "HEAD" or "prefetch" in purpose
+
+
+def _when_sent(response: HttpResponse, act: Callable[[], None]) -> None:
+    """Do it when the web server has passed the whole answer on, before it gives back the database connection."""
+    close = response.close
+
+    def act_and_close() -> None:
+        try:
+            act()
+        finally:
+            close()
+
+    response.close = act_and_close  # type: ignore[method-assign]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import attr
@@ -17,12 +17,13 @@ from schedules import languages, toggles
 from schedules.conf import conf
 from schedules.data import Course, Learner, QuietText, Run, one_line
 from schedules.ledger import Entry
-from schedules.links import absolute_url
-from schedules.resolving import DueCourse, Resolver
-from schedules.sites import SiteValues, google_analytics_id
-from schedules.tracking import TrackedMessage
-from schedules.tracking.pixel import pixel_url
-from schedules.tracking.utm import tagged_links, utm_parameters
+from schedules.links import absolute_url, changed_links
+from schedules.resolving import Decision, DueCourse, Resolver
+from schedules.sites import SiteValues, google_analytics_id, google_analytics_secret
+from schedules.tracking import TrackedMessage, first_party
+from schedules.tracking.ga4 import is_ga4
+from schedules.tracking.pixel import is_universal, pixel_url
+from schedules.tracking.utm import utm_parameters, with_parameters
 from schedules.unsubscribe import Token, page_path
 
 #: Raised with each change of the templates that matters to those who measure them.
@@ -129,15 +130,16 @@ def deadline_text(due: DueCourse) -> str:
     return formats.date_format(deadline.astimezone(conf.time_zone), "DATE_FORMAT") if deadline else ""
 
 
-def unsubscribe_url(resolver: Resolver, learner: Learner, courses: Sequence[DueCourse], language: str) -> str:
+def unsubscribe_url(resolver: Resolver, learner: Learner, decision: Decision, language: str) -> str:
     """The page where the learner leaves, without signing in; empty where the project does not include it."""
     token = Token(
         user_id=learner.id,
         site_id=resolver.site.pk,
         message_type=resolver.key,
         language=language,
-        schedule_ids=tuple(due.schedule.pk for due in courses),
+        schedule_ids=tuple(due.schedule.pk for due in decision.courses),
         is_test=resolver.run.is_test,
+        message_uuid=decision.entry.uuid,
     )
     path = page_path(token)
     return absolute_url(resolver.site.domain, path) if path else ""
@@ -156,15 +158,35 @@ def tracked(resolver: Resolver, entry: Entry) -> TrackedMessage:
 
 
 def tracking_context(resolver: Resolver, entry: Entry, context: Mapping[str, Any]) -> dict[str, Any]:
-    """The links of `context` that lead to pages of the platform, with UTM parameters; and the pixel, if there is one.
+    """The links of `context` that lead to pages of the platform, with UTM parameters and by our redirect; and pixels.
 
-    Links that a course's or site's own words hold stay as they were written.
+    Links that a course's or site's own words hold stay as they were written. To leave is no click.
     """
     message = tracked(resolver, entry)
+    domain, parameters = resolver.site.domain, utm_parameters(message)
+
+    def counted(url: str) -> str:
+        path = first_party.click_path(message.uuid, url, domain) if conf.track_clicks else ""
+        return absolute_url(domain, path) if path else url
+
+    tagged = changed_links(context, resolver.page_links, lambda url: with_parameters(url, parameters))
+    to_pages = [name for name in tagged if name != "unsubscribe_url"]
     return {
-        **tagged_links(context, resolver.page_links, utm_parameters(message)),
-        "tracking_pixel_url": pixel_url(google_analytics_id(resolver.site_values), message),
+        **tagged,
+        **changed_links(tagged, to_pages, counted),
+        "tracking_pixel_urls": list(_pixels(resolver.site_values, message)),
     }
+
+
+def _pixels(site: SiteValues, message: TrackedMessage) -> Iterator[str]:
+    """Google's own, for Universal Analytics; and ours, where opens are noted or Analytics 4 is to hear of them."""
+    tracking_id = google_analytics_id(site)
+    if is_universal(tracking_id):
+        yield pixel_url(tracking_id, message)
+    is_told = is_ga4(tracking_id) and google_analytics_secret(site)
+    path = first_party.open_path(message.uuid) if conf.track_opens or is_told else ""
+    if path:
+        yield absolute_url(message.site_domain, path)
 
 
 def course_url(resolver: Resolver, due: DueCourse) -> str:

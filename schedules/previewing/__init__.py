@@ -118,7 +118,7 @@ def sample_message(
     resolver = resolver_class(run, site or _nowhere(), host)
     decision = _decision(resolver, message_name, host)
     message = compose(resolver, resolver.message_type(), decision)
-    message.context.update(own_words or {}, tracking_pixel_url="")  # whoever looks at a sample opens no message
+    message.context.update(own_words or {}, tracking_pixel_urls=[])  # whoever looks at a sample opens no message
     return message
 
 

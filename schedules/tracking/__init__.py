@@ -1,4 +1,4 @@
-"""What others may learn of a message: UTM parameters of its links, a pixel for opens, events for Segment.
+"""What is learned of a message: UTM parameters of its links, clicks and opens, events for Segment and Google.
 
 All of it is about the message and its courses, by ids. A learner's id goes to Segment alone.
 """

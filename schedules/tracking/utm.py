@@ -5,8 +5,7 @@ Source: https://support.google.com/analytics/answer/10917952
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
 
 from schedules.tracking import TrackedMessage
@@ -35,14 +34,3 @@ def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
     kept = [one for one in query.split("&") if one and unquote_plus(one.partition("=")[0]) not in parameters]
     ours = [f"{name}={quote(value, safe='')}" for name, value in parameters.items()]
     return f"{page}?{'&'.join([*kept, *ours])}{has_fragment}{fragment}"
-
-
-def tagged_links(context: Mapping[str, Any], names: Iterable[str], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Those entries of `context` that are in `names`, with `parameters`: URLs, or lists of mappings with a `url`."""
-    return {name: _tagged(context[name], parameters) for name in names if name in context}
-
-
-def _tagged(value: Any, parameters: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return with_parameters(value, parameters)
-    return [{**one, "url": with_parameters(one["url"], parameters)} for one in value]

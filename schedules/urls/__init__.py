@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schedules.urls import health, unsubscribe
+from schedules.urls import health, tracking, unsubscribe
 
 app_name = "schedules"
 
-urlpatterns = [*health.urlpatterns, *unsubscribe.urlpatterns]
+urlpatterns = [*health.urlpatterns, *tracking.urlpatterns, *unsubscribe.urlpatterns]

@@ -11,6 +11,9 @@ from schedules.message_types import message_names, resolver_for, resolvers
 pytestmark = pytest.mark.django_db  # Django's own checks ask the database
 
 
+G_ID = {"GOOGLE_ANALYTICS_TRACKING_ID": "G-ABC123"}
+
+
 def found():
     """The ids of what the checks say, with their messages."""
     return {message.id: message for message in run_checks() if message.id.startswith("schedules.")}
@@ -37,7 +40,10 @@ def test_the_demo_is_in_order():
         ({"ACE_ENABLED_CHANNEL": ["file_email"]}, "schedules.W003", "which nothing reads"),
         ({"GOOGLE_ANALYTICS_TRACKING_ID": "UA-12345-6"}, "schedules.W006", "stopped collecting on July 1, 2023"),
         ({"GOOGLE_ANALYTICS_ACCOUNT": "UA-12345-6"}, "schedules.W006", "'UA-12345-6' is a property of Universal"),
-        ({"GOOGLE_ANALYTICS_TRACKING_ID": "G-ABC123"}, "schedules.W007", "so messages have no pixel"),
+        ({"GOOGLE_ANALYTICS_TRACKING_ID": "ABC123"}, "schedules.W007", "'ABC123' is not the id of a property"),
+        ({"GOOGLE_ANALYTICS_API_SECRET": "s"}, "schedules.W010", "takes an id and a secret"),
+        ({**G_ID, "SCHEDULES": {"TRACK_OPENS": True}}, "schedules.W010", "takes an id and a secret"),
+        ({"SCHEDULES": {"TRACK_CLICKS": "yes"}}, "schedules.E001", "allowed: True or False"),
         ({"SCHEDULES": {"SEGMENT_URL": "api.segment.io"}}, "schedules.E001", "a URL that begins with https://"),
     ],
 )
@@ -69,10 +75,33 @@ def test_the_forms_of_an_analytics_id_are_named(settings):
     assert "G-<letters and digits>" in hint
 
 
+@pytest.mark.parametrize("more", [{}, {"GOOGLE_ANALYTICS_API_SECRET": "s"}])
+def test_a_property_of_google_analytics_4_is_in_order(more):
+    with override_settings(**G_ID, **more):
+        assert found() == {}
+
+
 @pytest.mark.parametrize("value", ["", None])
 def test_no_analytics_id_is_in_order(settings, value):
     settings.GOOGLE_ANALYTICS_ACCOUNT = settings.GOOGLE_ANALYTICS_TRACKING_ID = value
     assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("urls", "ids"),
+    [
+        ("demo.urls", []),
+        ("tests.integration.unsubscribe_urls", ["schedules.W009"]),
+        ("tests.integration.admin_urls", ["schedules.W005", "schedules.W009"]),
+    ],
+)
+def test_pages_that_messages_link_to_are_missed(urls, ids, settings):
+    settings.ROOT_URLCONF = urls
+    assert list(found()) == ids
+    settings.SCHEDULES = {"TRACK_CLICKS": False}
+    assert list(found()) == [id_ for id_ in ids if id_ != "schedules.W009"]
+    settings.SCHEDULES = {"TRACK_CLICKS": False, "TRACK_OPENS": True}
+    assert list(found()) == ids
 
 
 def test_a_key_for_segment_needs_its_library(settings, monkeypatch):

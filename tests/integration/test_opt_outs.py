@@ -5,7 +5,6 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
-from django.core.checks import run_checks
 from django.core.management import call_command
 from django.urls import reverse
 from edx_ace.message import Message
@@ -357,19 +356,3 @@ def test_rows_are_not_changed(admin_client, site, alice):
     path = reverse("admin:schedules_optout_change", args=[OptOut.objects.get().pk])
     assert admin_client.get(path).status_code == 200
     assert admin_client.post(path, {"course_id": "x"}).status_code == 403
-
-
-# The check ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("urls", "ids"),
-    [
-        ("demo.urls", []),
-        ("tests.integration.unsubscribe_urls", []),
-        ("tests.integration.admin_urls", ["schedules.W005"]),
-    ],
-)
-def test_a_project_whose_learners_cannot_leave_is_warned(urls, ids, settings):
-    settings.ROOT_URLCONF = urls
-    assert [message.id for message in run_checks() if message.id.startswith("schedules.")] == ids

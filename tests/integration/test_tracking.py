@@ -164,14 +164,14 @@ def test_a_site_s_id_wins(garden, email_channel, settings, site_values, tracking
 )
 def test_the_pixel_stands_beside_the_one_of_a_channel():
     url = "https://www.google-analytics.com/collect?v=1&t=event"
-    email = render("recurringnudge_day3", channel=SailthruEmailChannel(), tracking_pixel_url=url)
+    email = render("recurringnudge_day3", channel=SailthruEmailChannel(), tracking_pixel_urls=[url])
     sources = [image["src"] for image in Page(email.body_html).images]
     assert sources[-2:] == ["{beacon_src}", url]
 
 
 def test_a_sample_has_no_pixel(settings):
     settings.GOOGLE_ANALYTICS_TRACKING_ID = UNIVERSAL
-    assert sample_message("recurringnudge_day3", "en").context["tracking_pixel_url"] == ""
+    assert sample_message("recurringnudge_day3", "en").context["tracking_pixel_urls"] == []
     assert "google-analytics" not in preview("recurringnudge_day3", "en").html
 
 

@@ -23,7 +23,7 @@ from schedules.languages import RELEASED, nearest
 from schedules.message_types import message_names, messages, resolvers
 from schedules.models import OwnWords, ScheduledMessage
 from schedules.previewing import VARIANTS
-from schedules.tracking import TrackedMessage, events, pixel, utm
+from schedules.tracking import TrackedMessage, events, ga4, pixel, utm
 from schedules.wording import PLACEHOLDERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -255,6 +255,11 @@ def test_the_utm_parameters_are_those_that_are_documented():
 def test_the_parameters_of_the_pixel_are_those_that_are_documented():
     query = urlsplit(pixel.pixel_url("UA-1-1", MESSAGE)).query
     assert first_cells(part("reference/tracking", "The pixel")) == [name for name, _ in parse_qsl(query)]
+
+
+def test_the_parameters_of_google_s_event_are_those_that_are_documented():
+    (event,) = ga4.opened(MESSAGE)["events"]
+    assert first_cells(part("reference/tracking", event["name"])) == list(event["params"])
 
 
 def test_the_events_are_documented_with_their_properties():

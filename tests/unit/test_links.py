@@ -2,7 +2,7 @@
 
 import pytest
 
-from schedules.links import absolute_url
+from schedules.links import absolute_url, changed_links
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,20 @@ def test_it_makes_links_whole_and_encodes_paths_once(url, whole):
 def test_making_a_link_whole_twice_changes_nothing():
     once = absolute_url("example.com", "/courses/course-v1:edX+Demo+2026/")
     assert absolute_url("example.com", once) == once
+
+
+def test_only_the_links_that_are_named_are_changed():
+    context = {
+        "dashboard_url": "https://example.com/dashboard",
+        "unsubscribe_url": "",
+        "course_links": [{"url": "https://example.com/c", "name": "Bees"}],
+        "social_media_urls": {"facebook": "https://www.facebook.com/example"},
+    }
+    before = repr(context)
+    names = ("dashboard_url", "unsubscribe_url", "course_links", "upsell_link")
+    assert changed_links(context, names, lambda url: url and f"{url}?a=b") == {
+        "dashboard_url": "https://example.com/dashboard?a=b",
+        "unsubscribe_url": "",
+        "course_links": [{"url": "https://example.com/c?a=b", "name": "Bees"}],
+    }
+    assert repr(context) == before

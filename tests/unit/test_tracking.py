@@ -1,15 +1,15 @@
 """UTM parameters and the pixel, for any URL and any message."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedules.tracking import TrackedMessage
+from schedules.tracking import TrackedMessage, first_party
 from schedules.tracking.pixel import pixel_url
-from schedules.tracking.utm import tagged_links, utm_parameters, with_parameters
+from schedules.tracking.utm import utm_parameters, with_parameters
 
 MESSAGE = TrackedMessage(
     app_label="schedules",
@@ -76,22 +76,6 @@ def test_what_we_add_needs_no_more_encoding(course_id):
     assert not set(tagged) & set(' +"<>\n')
 
 
-def test_only_the_links_that_are_named_are_tagged():
-    context = {
-        "dashboard_url": "https://example.com/dashboard",
-        "unsubscribe_url": "",
-        "course_links": [{"url": "https://example.com/c", "name": "Bees"}],
-        "social_media_urls": {"facebook": "https://www.facebook.com/example"},
-    }
-    before = repr(context)
-    assert tagged_links(context, ("dashboard_url", "unsubscribe_url", "course_links", "upsell_link"), {"a": "b"}) == {
-        "dashboard_url": "https://example.com/dashboard?a=b",
-        "unsubscribe_url": "",
-        "course_links": [{"url": "https://example.com/c?a=b", "name": "Bees"}],
-    }
-    assert repr(context) == before
-
-
 def test_the_pixel_says_which_message_was_opened_and_nothing_more():
     url = urlsplit(pixel_url("UA-12345-6", MESSAGE))
     assert url[:3] == ("https", "www.google-analytics.com", "/collect")
@@ -116,3 +100,74 @@ def test_the_pixel_says_which_message_was_opened_and_nothing_more():
 @pytest.mark.parametrize("tracking_id", ["", "G-ABC123", "UA-12345", "ua-1-1", "UA-1-1&cid=7", "UA-1-1\n", "None"])
 def test_there_is_no_pixel_without_a_universal_analytics_id(tracking_id):
     assert pixel_url(tracking_id, MESSAGE) == ""
+
+
+# Links and pixels of our own ----------------------------------------------------------------------
+
+UUID_ = MESSAGE.uuid
+
+
+def through(url):
+    """Where a link leads, as a web server hands its path on: decoded."""
+    path = first_party.click_path(UUID_, url, "example.com")
+    parts = urlsplit(path)
+    token, _, way = parts.path.partition("/click/")[2].partition("/")
+    found = first_party.read_click(token)
+    assert found.uuid == UUID_
+    origin = found.origin or "https://example.com"
+    query, fragment = parts.query and f"?{parts.query}", parts.fragment and f"#{parts.fragment}"
+    return f"{origin}{first_party.landing_path(unquote(way))}{query}{fragment}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/",
+        "https://example.com/courses/course-v1:Meadow%2BB1%2B2026/?a=1&a=&b=%2F+x&c#week-3",
+        "https://example.com/ü".replace("ü", "%C3%BC"),
+        "https://example.com/a%25b/",
+        "https://example.com/a%3Fb%23c/?d#e?f",
+        "https://example.com/c/;x=1,2@:/~",
+        "http://example.com/insecure",
+        "https://apps.example.org:8443/learn?x=1",
+    ],
+)
+def test_a_link_comes_out_of_the_redirect_as_it_went_in(url):
+    assert through(url) == url
+
+
+def test_an_empty_path_is_the_home_page():
+    assert through("https://example.com?a=b") == "https://example.com/?a=b"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "mailto:help@example.com", "/dashboard", "https://example.com/a%2Fb/", "https://example.com//b", "ftp://x/"],
+)
+def test_what_would_come_out_changed_leads_straight(url):
+    assert first_party.click_path(UUID_, url, "example.com") == ""
+
+
+@given(st.text(max_size=30))
+def test_where_a_redirect_leads_is_a_path_of_one_host(way):
+    path = first_party.landing_path(way)
+    assert path[0] == "/"
+    assert path[1:2] not in ("/", "\\")
+    assert path.isascii()
+    assert not set(path) & set(" \\\r\n\t")
+
+
+def test_a_token_is_read_with_its_own_salt_alone():
+    pixel = first_party.open_path(UUID_).rpartition("/")[2].removesuffix(".gif")
+    assert first_party.read_open(pixel) == first_party.Token(UUID_)
+    assert first_party.read_click(pixel) is None
+    assert first_party.read_open(f"{pixel[:-1]}?") is None
+    assert len(pixel) == 66
+
+
+def test_tokens_of_an_old_key_are_read(settings):
+    pixel = first_party.open_path(UUID_).rpartition("/")[2].removesuffix(".gif")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", []
+    assert first_party.read_open(pixel) is None
+    settings.SECRET_KEY_FALLBACKS = ["demo-only-never-use-this-in-production"]
+    assert first_party.read_open(pixel) == first_party.Token(UUID_)

@@ -1,0 +1,86 @@
+"""Clicks and opens by pages of our own: the links that lead through them, and what their tokens say.
+
+A link to `https://example.com/courses/x?y=1#z` leads to `https://example.com/…/click/<token>/courses/x?y=1#z`: the way
+to the page can be read in it, so that a token that got damaged costs a number and not the visit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from django.core.signing import BadSignature, Signer
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from schedules.links import encoded_path
+
+#: Another format would need another salt.
+_CLICK = "schedules.click"
+_OPEN = "schedules.open"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Which message was clicked or opened; `origin`, such as `https://apps.example.com`, if not to our own site."""
+
+    uuid: UUID
+    origin: str = ""
+
+
+def click_path(uuid: UUID, url: str, domain: str) -> str:
+    """The path on the site `domain` where a click on `url` is noted, and from where it goes on to `url`.
+
+    Empty where the project does not include that page, and for what would not come out of it as it went in: a URL
+    that is not on the web, or whose path holds an encoded slash.
+    """
+    parts = urlsplit(url)
+    way = parts.path.lstrip("/")
+    if parts.scheme not in ("https", "http") or encoded_path(unquote(way)) != way or parts.path[1:2] == "/":
+        return ""
+    origin = f"{parts.scheme}://{parts.netloc}"
+    page = _path("click", _CLICK, Token(uuid, "" if origin == f"https://{domain}" else origin), "")
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{page}{way}{query}{fragment}" if page else ""
+
+
+def open_path(uuid: UUID) -> str:
+    """The path of the pixel; empty where the project does not include it."""
+    return _path("open", _OPEN, Token(uuid))
+
+
+def read_click(text: str) -> Token | None:
+    """The token of a click, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else null."""
+    return _read(_CLICK, text)
+
+
+def read_open(text: str) -> Token | None:
+    """The same of an open."""
+    return _read(_OPEN, text)
+
+
+def landing_path(way: str) -> str:
+    """The path of what followed a token, as the web server has decoded it: never another host's (`//host`)."""
+    return "/" + encoded_path(way.lstrip("/\\"))
+
+
+def _path(page: str, salt: str, token: Token, *more: str) -> str:
+    text = _signer(salt).sign(urlsafe_base64_encode(token.uuid.bytes + token.origin.encode()))
+    try:
+        return reverse(f"schedules:{page}", args=[text, *more])
+    except NoReverseMatch:
+        return ""
+
+
+def _read(salt: str, text: str) -> Token | None:
+    try:
+        fields = urlsafe_base64_decode(_signer(salt).unsign(text))
+    except BadSignature:
+        return None
+    return Token(UUID(bytes=fields[:16]), fields[16:].decode())
+
+
+def _signer(salt: str) -> Signer:
+    return Signer(sep=".", salt=salt)

@@ -1,0 +1,14 @@
+"""Where links and pixels of messages lead, so that clicks and opens are noted."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from schedules import views
+
+app_name = "schedules"
+
+urlpatterns = [
+    re_path(r"^click/(?P<token>[^/]+)/(?P<way>.*)$", views.click, name="click"),
+    path("open/<str:token>.gif", views.open_pixel, name="open"),
+]

@@ -1,0 +1,67 @@
+"""HTTP servers at 127.0.0.1 that stand for services of others, in good moods and bad ones."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class LoopbackServer:
+    """Takes what is posted to it. `statuses`: its next answers; with `hangs` it is silent until told to stop."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.hangs = False
+        self.request_count = 0
+        self.connection_count = 0
+        self._waking = threading.Event()
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # connections stay open, as such services keep them
+
+            def setup(self) -> None:
+                owner.connection_count += 1
+                super().setup()
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                owner.answer(self, body)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def take(self, request: BaseHTTPRequestHandler, body: Any) -> int:
+        """Keep what the service would keep; returns the status of the answer."""
+        raise NotImplementedError
+
+    def answer(self, request: BaseHTTPRequestHandler, body: Any) -> None:
+        self.request_count += 1
+        if self.hangs:
+            self._waking.wait(30)
+            request.close_connection = True
+            return
+        status = self.statuses.pop(0) if self.statuses else self.take(request, body)
+        answer = b"" if status == 204 else json.dumps({"success": status == 200}).encode()
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(answer)))
+        request.end_headers()
+        request.wfile.write(answer)
+
+    def stop_hanging(self) -> None:
+        self.hangs = False
+        self._waking.set()
+
+    def close(self) -> None:
+        self.stop_hanging()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
