@@ -164,10 +164,11 @@ def tracking_context(resolver: Resolver, entry: Entry, context: Mapping[str, Any
     """
     message = tracked(resolver, entry)
     domain, parameters = resolver.site.domain, utm_parameters(message)
+    clicks = first_party.ClickLinks(message.uuid, domain)
 
     def counted(url: str) -> str:
-        path = first_party.click_path(message.uuid, url, domain) if conf.track_clicks else ""
-        return absolute_url(domain, path) if path else url
+        path = clicks.path(url) if conf.track_clicks else ""
+        return f"https://{domain}{path}" if path else url
 
     tagged = changed_links(context, resolver.page_links, lambda url: with_parameters(url, parameters))
     to_pages = [name for name in tagged if name != "unsubscribe_url"]

@@ -29,21 +29,33 @@ class Token:
     origin: str = ""
 
 
-def click_path(uuid: UUID, url: str, domain: str) -> str:
-    """The path on the site `domain` where a click on `url` is noted, and from where it goes on to `url`.
+class ClickLinks:
+    """The links of one message on the site `domain`, by which a click is noted and goes on to a page."""
 
-    Empty where the project does not include that page, and for what would not come out of it as it went in: a URL
-    that is not on the web, or whose path holds an encoded slash.
-    """
-    parts = urlsplit(url)
-    way = parts.path.lstrip("/")
-    if parts.scheme not in ("https", "http") or encoded_path(unquote(way)) != way or parts.path[1:2] == "/":
-        return ""
-    origin = f"{parts.scheme}://{parts.netloc}"
-    page = _path("click", _CLICK, Token(uuid, "" if origin == f"https://{domain}" else origin), "")
-    query = f"?{parts.query}" if parts.query else ""
-    fragment = f"#{parts.fragment}" if parts.fragment else ""
-    return f"{page}{way}{query}{fragment}" if page else ""
+    def __init__(self, uuid: UUID, domain: str) -> None:
+        self._uuid, self._own_origin = uuid, f"https://{domain}"
+        self._pages: dict[str, str] = {}  # origin -> the redirect's own path
+
+    def path(self, url: str) -> str:
+        """The path on the site from where a click goes on to `url`.
+
+        Empty where the project does not include that page, and for what would not come out of it as it went in: a URL
+        that is not on the web, or whose path holds an encoded slash.
+        """
+        parts = urlsplit(url)
+        way = parts.path.lstrip("/")
+        if parts.scheme not in ("https", "http") or encoded_path(unquote(way)) != way or parts.path[1:2] == "/":
+            return ""
+        page = self._page(f"{parts.scheme}://{parts.netloc}")
+        query = f"?{parts.query}" if parts.query else ""
+        fragment = f"#{parts.fragment}" if parts.fragment else ""
+        return f"{page}{way}{query}{fragment}" if page else ""
+
+    def _page(self, origin: str) -> str:
+        if origin not in self._pages:
+            token = Token(self._uuid, "" if origin == self._own_origin else origin)
+            self._pages[origin] = _path("click", _CLICK, token, "")
+        return self._pages[origin]
 
 
 def open_path(uuid: UUID) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, build_opener
 from uuid import uuid4
@@ -75,6 +76,20 @@ def pixels_of(mail):
 
 def row():
     return ScheduledMessage.objects.get()
+
+
+class Stay(HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+def fetch(url):
+    """The status of the answer."""
+    try:
+        with build_opener(Stay).open(url) as answer:
+            return answer.status
+    except HTTPError as error:
+        return error.code
 
 
 # Clicks -------------------------------------------------------------------------------------------
@@ -235,7 +250,7 @@ def test_where_there_is_no_page_a_damaged_link_leads_to_the_dashboard(client):
 def test_a_page_of_another_host_is_reached_by_a_whole_link_alone(client):
     open_site()
     url = "https://apps.example.org:8443/learn/course/a%2Bb/home?x=1&x=&utm_source=schedules#week-3"
-    link = first_party.click_path(uuid4(), url, "example.com")
+    link = first_party.ClickLinks(uuid4(), "example.com").path(url)
     assert client.get(link)["Location"] == url.partition("#")[0]  # the browser carries the rest over
     assert link.endswith("#week-3")
     token = link.split("/")[3]
@@ -318,6 +333,24 @@ def test_it_is_noted_after_the_answer_has_gone_out(garden, email_channel):
     assert row().clicked_at is not None
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_slow_slows_no_page(garden, email_channel, live_server, monkeypatch):
+    send()
+    link, noting, done = course_link(email_channel[0]), ledger.note, []
+
+    def slow(*arguments):
+        time.sleep(1)
+        done.append(noting(*arguments))
+
+    monkeypatch.setattr(ledger, "note", slow)
+    before = time.monotonic()
+    assert fetch(f"{live_server.url}{link}") == 302
+    assert time.monotonic() - before < 0.8
+    assert done == []
+    wait_until(lambda: done)
+    assert row().clicked_at is not None
+
+
 def test_a_database_that_is_away_costs_a_number_and_not_the_visit(garden, email_channel, client, monkeypatch, caplog):
     send()
     link = course_link(email_channel[0])
@@ -359,19 +392,9 @@ def test_a_flood_over_http_counts_once(garden, email_channel, live_server, setti
     send()
     (pixel,), link = pixels_of(email_channel[0]), course_link(email_channel[0])
 
-    class Stay(HTTPRedirectHandler):
-        def redirect_request(self, *args):
-            return None
-
-    def fetch(url):
-        try:
-            with build_opener(Stay).open(f"{live_server.url}{url}") as answer:
-                return answer.status
-        except OSError as error:
-            return error.code
-
+    urls = [f"{live_server.url}{path}" for path in (pixel, link)]
     with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(fetch, [pixel, link] * 40))
+        statuses = list(pool.map(fetch, urls * 40))
     assert statuses == [200, 302] * 40
     wait_until(lambda: row().clicked_at and row().opened_at)
     assert ScheduledMessage.objects.count() == 1

@@ -109,7 +109,7 @@ UUID_ = MESSAGE.uuid
 
 def through(url):
     """Where a link leads, as a web server hands its path on: decoded."""
-    path = first_party.click_path(UUID_, url, "example.com")
+    path = first_party.ClickLinks(UUID_, "example.com").path(url)
     parts = urlsplit(path)
     token, _, way = parts.path.partition("/click/")[2].partition("/")
     found = first_party.read_click(token)
@@ -145,7 +145,7 @@ def test_an_empty_path_is_the_home_page():
     ["", "mailto:help@example.com", "/dashboard", "https://example.com/a%2Fb/", "https://example.com//b", "ftp://x/"],
 )
 def test_what_would_come_out_changed_leads_straight(url):
-    assert first_party.click_path(UUID_, url, "example.com") == ""
+    assert first_party.ClickLinks(UUID_, "example.com").path(url) == ""
 
 
 @given(st.text(max_size=30))
