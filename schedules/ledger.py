@@ -187,15 +187,18 @@ def record_bin(run: Run, bin_number: int, found: int) -> None:
 
 
 def settle(run: Run, now: datetime) -> None:
-    """If all bins have been searched and nothing is pending, the run is finished: keep its totals."""
+    """If all bins have been searched and nothing is pending, the run is finished: keep its totals.
+
+    What is heard later, for a lease ran out before its holder could say that the message was sent, corrects them.
+    """
     if ScheduledMessage.objects.filter(run_id=run.uuid, status__in=(Status.CLAIMED, Status.DELIVERING)).exists():
         return
     with transaction.atomic():
         row = SendRun.objects.select_for_update().get(pk=run.uuid)
         totals = totals_of(row)
-        if row.finished_at is None and len(row.counts.get("bins", {})) == BINS and not totals.pending:
+        if len(row.counts.get("bins", {})) == BINS and not totals.pending:
             row.counts = {**row.counts, **totals.as_dict()}
-            row.finished_at = now
+            row.finished_at = row.finished_at or now
             row.save(update_fields=["counts", "finished_at"])
 
 

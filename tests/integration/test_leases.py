@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 
 from schedules import api, delivering, ledger
-from schedules.data import Outcome, OutcomeStatus, Run
+from schedules.data import BINS, Outcome, OutcomeStatus, Run
 from schedules.exceptions import DeliveryError
 from schedules.ledger import Entry
-from schedules.models import ScheduledMessage
+from schedules.models import ScheduledMessage, SendRun
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +120,20 @@ def test_what_was_sent_is_sent_however_late_that_is_heard(uuid, run, way, theirs
             settle(holder, outcome, END + timedelta(seconds=1))
     assert stored() == row
     assert ledger.take_over(END + timedelta(days=1), 10) == []
+
+
+def test_a_run_that_is_finished_counts_what_is_heard_late(uuid, run):
+    stale = lease(uuid, NOW)
+    take_over(uuid, run, "recover")
+    settle(lease(uuid, LATER), FAILED)
+    for bin_number in range(BINS):
+        ledger.record_bin(run, bin_number, int(bin_number == 0))
+    ledger.settle(run, END)
+    assert SendRun.objects.get().counts["failed"] == {"channel-refused": 1}
+    settle(stale, SENT)
+    ledger.settle(run, END + timedelta(minutes=1))
+    row = SendRun.objects.get()
+    assert (row.counts["sent"], row.counts["failed"], row.finished_at) == (1, {}, END)
 
 
 def test_a_run_that_decides_late_does_not_settle_what_a_worker_holds(uuid):
