@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from queue import Empty
 
 import django
@@ -10,6 +11,9 @@ import edx_ace.policy
 import pytest
 from celery import current_app
 from django.core.cache import cache
+
+from schedules.tracking import segment
+from tests.segment_server import SegmentServer
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +60,22 @@ def smtp_server(settings):
             settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = backend, "127.0.0.1", port
 
     return use
+
+
+@pytest.fixture
+def segment_server(settings, monkeypatch):
+    """A server that stands for Segment, and a client that does not outlive the test."""
+    server = SegmentServer()
+    settings.LMS_SEGMENT_KEY = "a-write-key"
+    settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": server.url}
+    yield server
+    monkeypatch.undo()
+    server.close()
+    if segment._current is not None:
+        client = segment._current._client
+        atexit.unregister(client.join)
+        client.join()
+    segment._begin_anew()
 
 
 def pytest_addoption(parser):

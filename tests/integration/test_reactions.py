@@ -2,9 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, build_opener
 from uuid import uuid4
 
 import pytest
@@ -25,6 +23,7 @@ from schedules.tracking import first_party, ga4
 from tests.emails import Page
 from tests.google_server import GoogleServer
 from tests.mail_server import wait_until
+from tests.visits import visit
 from tests.world import TODAY, enable_deadlines, enroll, free_port, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
@@ -76,20 +75,6 @@ def pixels_of(mail):
 
 def row():
     return ScheduledMessage.objects.get()
-
-
-class Stay(HTTPRedirectHandler):
-    def redirect_request(self, *args):
-        return None
-
-
-def fetch(url):
-    """The status of the answer."""
-    try:
-        with build_opener(Stay).open(url) as answer:
-            return answer.status
-    except HTTPError as error:
-        return error.code
 
 
 # Clicks -------------------------------------------------------------------------------------------
@@ -344,7 +329,7 @@ def test_a_database_that_is_slow_slows_no_page(garden, email_channel, live_serve
 
     monkeypatch.setattr(ledger, "note", slow)
     before = time.monotonic()
-    assert fetch(f"{live_server.url}{link}") == 302
+    assert visit(f"{live_server.url}{link}") == 302
     assert time.monotonic() - before < 0.8
     assert done == []
     wait_until(lambda: done)
@@ -394,7 +379,7 @@ def test_a_flood_over_http_counts_once(garden, email_channel, live_server, setti
 
     urls = [f"{live_server.url}{path}" for path in (pixel, link)]
     with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(fetch, urls * 40))
+        statuses = list(pool.map(visit, urls * 40))
     assert statuses == [200, 302] * 40
     wait_until(lambda: row().clicked_at and row().opened_at)
     assert ScheduledMessage.objects.count() == 1

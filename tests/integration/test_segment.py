@@ -1,6 +1,5 @@
 """Segment is told of what was sent and who was held back, once, and never stands in anybody's way."""
 
-import atexit
 import json
 import os
 import subprocess
@@ -17,7 +16,6 @@ from schedules import api, delivering
 from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.models import HoldBack, ScheduleConfig, ScheduledMessage, SendRun
 from schedules.tracking import segment
-from tests.segment_server import SegmentServer
 from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, perform, started
 
 pytestmark = pytest.mark.django_db
@@ -27,19 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def server(settings, monkeypatch):
-    """A server, and a client that does not outlive the test."""
-    server = SegmentServer()
-    settings.LMS_SEGMENT_KEY = KEY
-    settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": server.url}
-    yield server
-    monkeypatch.undo()
-    server.close()
-    if segment._current is not None:
-        client = segment._current._client
-        atexit.unregister(client.join)
-        client.join()
-    segment._begin_anew()
+def server(segment_server):
+    return segment_server
 
 
 def send(**options):
