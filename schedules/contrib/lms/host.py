@@ -52,6 +52,12 @@ class LmsHost(host.Host):
         rows = models.CourseEmailOptout.objects.filter(**_both_sides(keys)).values_list("user_id", "course_id")
         return set(keys) & {(user_id, str(course_id)) for user_id, course_id in rows}
 
+    def progress(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, host.LearnerProgress]:
+        asked = set(keys)
+        rows = models.CourseEnrollment.objects.filter(**_both_sides(keys))
+        found = (_progress(row) for row in rows)
+        return {progress.key: progress for progress in found if progress.key in asked}
+
     def site_values(self) -> Mapping[int, Mapping[str, Any]]:
         rows = models.SiteConfiguration.objects.filter(enabled=True)
         return dict(rows.values_list("site_id", "site_values"))
@@ -98,6 +104,16 @@ def _enrollment(row: models.CourseEnrollment) -> host.Enrollment:
         mode=row.mode,
         is_active=row.is_active,
         created=row.created,
+    )
+
+
+def _progress(row: models.CourseEnrollment) -> host.LearnerProgress:
+    return host.LearnerProgress(
+        user_id=row.user_id,
+        course_id=str(row.course_id),
+        last_active_at=row.last_active_at,
+        upgraded_at=row.upgraded_at,
+        completed_at=row.completed_at,
     )
 
 
