@@ -54,8 +54,9 @@ class LmsHost(host.Host):
 
     def progress(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, host.LearnerProgress]:
         asked = set(keys)
-        rows = models.CourseEnrollment.objects.filter(**_both_sides(keys))
-        found = (_progress(row) for row in rows)
+        names = ("user_id", "course_id", "last_active_at", "upgraded_at", "completed_at")
+        rows = models.CourseEnrollment.objects.filter(**_both_sides(keys)).values(*names)  # many, so no whole rows
+        found = (host.LearnerProgress(**{**row, "course_id": str(row["course_id"])}) for row in rows)
         return {progress.key: progress for progress in found if progress.key in asked}
 
     def site_values(self) -> Mapping[int, Mapping[str, Any]]:
@@ -104,16 +105,6 @@ def _enrollment(row: models.CourseEnrollment) -> host.Enrollment:
         mode=row.mode,
         is_active=row.is_active,
         created=row.created,
-    )
-
-
-def _progress(row: models.CourseEnrollment) -> host.LearnerProgress:
-    return host.LearnerProgress(
-        user_id=row.user_id,
-        course_id=str(row.course_id),
-        last_active_at=row.last_active_at,
-        upgraded_at=row.upgraded_at,
-        completed_at=row.completed_at,
     )
 
 
