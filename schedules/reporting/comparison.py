@@ -151,7 +151,7 @@ def _tally(group: Group, host: Host) -> _Tally:
         for learner in _by_learner(page):
             _count(learner, answers, tally)
             asked += 1
-        if len(answers.faults) == len(page):
+        if page and len(answers.faults) == len(page):
             tally.faulty += group.count - asked
             break
     return tally
