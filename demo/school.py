@@ -25,12 +25,21 @@ from schedules.contrib.lms.models import (
     Section,
     SiteConfiguration,
 )
+from schedules.data import ExperienceType
 from schedules.message_types import resolvers
-from schedules.models import DynamicUpgradeDeadlineConfiguration, ScheduleConfig
+from schedules.models import (
+    DynamicUpgradeDeadlineConfiguration,
+    HoldBack,
+    Schedule,
+    ScheduleConfig,
+    ScheduleExperience,
+)
 
 SITE_DOMAIN = "example.com"
 OTHER_SITE_DOMAIN = "harbor.example.org"
 LEARNERS = 320
+#: They took part in an experiment, of which one in three was held back. None of them is due on the demo's days.
+EXPERIMENT_LEARNERS = 480
 STAFF_NAME = STAFF_PASSWORD = "admin"  # noqa: S105 - everybody may know it
 
 
@@ -43,12 +52,14 @@ def fill(today: date) -> None:
     """Fill an empty LMS. Enrollments are spread over the days before `today` that matter to some message."""
     chance = random.Random(20260309)  # noqa: S311 - the same school each time, nothing secret
     _make_sites()
-    _switch_everything_on()
+    _switch_everything_on(today)
     courses = [_make_course(row, today) for row in catalog.COURSES]
     learners = list(_make_learners(chance))
     User.objects.create_superuser(STAFF_NAME, "", STAFF_PASSWORD)
     _enroll(learners, courses, today, chance)
     _live_on(courses, today)
+    rows = zip(courses, catalog.COURSES, strict=True)
+    _experiment([course for course, row in rows if row.org == "RiverX" and row.price and not row.ends_now], today)
 
 
 def _make_sites() -> None:
@@ -62,7 +73,9 @@ def _make_sites() -> None:
     )
 
 
-def _switch_everything_on() -> None:
+def _switch_everything_on(today: date) -> None:
+    before = ScheduleConfig.objects.create(site=Site.objects.get(domain=SITE_DOMAIN), hold_back_ratio=0.33)
+    ScheduleConfig.objects.filter(pk=before.pk).update(change_date=_at(today, days=-90))
     stages = {f"{stage}_{key}": True for stage in ("enqueue", "deliver") for key in resolvers()}
     for site in Site.objects.all():
         ScheduleConfig.objects.create(site=site, create_schedules=True, **stages)
@@ -120,7 +133,8 @@ def _enroll(learners: Sequence[User], courses: Sequence[Course], today: date, ch
 
 
 def _live_on(courses: Sequence[Course], today: date) -> None:
-    """What happened since: some upgraded, opted out or left, and one course ended."""
+    """What happened since: some came back, upgraded, opted out or left, and one course ended."""
+    chance = random.Random(20260310)  # noqa: S311 - nothing secret
     for number, enrollment in enumerate(CourseEnrollment.objects.order_by("pk")):
         if number % 9 == 4 and CourseMode.objects.filter(course=enrollment.course, mode_slug="verified").exists():
             enrollment.mode = "verified"
@@ -130,9 +144,66 @@ def _live_on(courses: Sequence[Course], today: date) -> None:
             enrollment.save()
         elif number % 13 == 3:
             CourseEmailOptout.objects.create(user=enrollment.user, course=enrollment.course)
+    now = _at(today, days=0)
+    enrollments = list(CourseEnrollment.objects.all())
+    for enrollment in enrollments:
+        since = max(timedelta(), now - enrollment.created)
+        enrollment.last_active_at = enrollment.created + since * chance.random()
+        if enrollment.mode == "verified":
+            enrollment.upgraded_at = enrollment.created + since * chance.random()
+        if since > timedelta(days=30) and chance.random() < 0.2:
+            enrollment.completed_at = enrollment.last_active_at
+    CourseEnrollment.objects.bulk_update(enrollments, ["last_active_at", "upgraded_at", "completed_at"], batch_size=200)
     ended = courses[[row.ends_now for row in catalog.COURSES].index(True)]
     ended.end = _at(today, days=-1)
     ended.save()
+
+
+def _experiment(courses: Sequence[Course], today: date) -> None:
+    """Learners of the last weeks who were scheduled or held back by a draw, and what became of both.
+
+    They began so long ago, in courses without highlights, that no message is due to them any more. Written in bulk: the
+    LMS tells of nobody, so nothing else is made for them.
+    """
+    chance = random.Random(20260313)  # noqa: S311 - nothing secret
+    site = Site.objects.get(domain=SITE_DOMAIN)
+    names = [f"experiment{number}" for number in range(EXPERIMENT_LEARNERS)]
+    User.objects.bulk_create(User(username=name, email=f"{name}@learners.example.com") for name in names)
+    enrollments, schedules, held_back = [], [], []
+    for learner in User.objects.filter(username__in=names).order_by("pk"):
+        is_held_back = chance.random() < 0.33
+        course, began_at = chance.choice(courses), _at(today, days=-chance.randint(24, 44))
+        enrollments.append(_lived(learner, course, began_at, chance, is_held_back=is_held_back))
+        facts = {"user": learner, "course_id": str(course.pk), "created": began_at}
+        if is_held_back:
+            kind = ExperienceType.DEFAULT.value
+            row = HoldBack(**facts, site=site, experience_type=kind, content_availability_date=began_at)
+            held_back.append(row)
+        else:
+            schedules.append(Schedule(**facts, org=course.org, start_date=began_at))
+    CourseEnrollment.objects.bulk_create(enrollments)
+    HoldBack.objects.bulk_create(held_back)
+    Schedule.objects.bulk_create(schedules)
+    without = Schedule.objects.filter(experience=None)
+    ScheduleExperience.objects.bulk_create(ScheduleExperience(schedule=row) for row in without)
+
+
+def _lived(
+    learner: User, course: Course, began_at: datetime, chance: random.Random, *, is_held_back: bool
+) -> CourseEnrollment:
+    """An enrollment of weeks ago: more of the scheduled came back, about as many upgraded, and hardly any finished."""
+    came_back = chance.random() < (0.35 if is_held_back else 0.55)
+    has_upgraded, has_completed = chance.random() < 0.12, chance.random() < 0.006
+    last_active_at = began_at + timedelta(days=chance.randint(4, 25) if came_back else chance.randint(0, 2))
+    return CourseEnrollment(
+        user=learner,
+        course=course,
+        created=began_at,
+        mode="verified" if has_upgraded else "audit",
+        last_active_at=last_active_at,
+        upgraded_at=began_at + timedelta(days=chance.randint(1, 20)) if has_upgraded else None,
+        completed_at=last_active_at if has_completed else None,
+    )
 
 
 def _at(today: date, *, days: int) -> datetime:

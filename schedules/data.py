@@ -136,6 +136,33 @@ class Enrollment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LearnerProgress:
+    """What became of one learner in one course; each is null where it did not happen, or no longer holds.
+
+    `last_active_at`: when they last worked in the course; `upgraded_at`: since when they take it for a certificate;
+    `completed_at`: when they finished it.
+    """
+
+    user_id: int
+    course_id: str
+    last_active_at: datetime | None = None
+    upgraded_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _require_aware(
+            f"progress of learner {self.user_id} in {self.course_id}",
+            last_active_at=self.last_active_at,
+            upgraded_at=self.upgraded_at,
+            completed_at=self.completed_at,
+        )
+
+    @property
+    def key(self) -> EnrollmentKey:
+        return self.user_id, self.course_id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedMode:
     """The course sells a verified certificate, until `expires_at` or for as long as it runs (null)."""
 

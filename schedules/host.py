@@ -25,6 +25,7 @@ from schedules.data import (
     Enrollment,
     EnrollmentKey,
     Learner,
+    LearnerProgress,
     Section,
     VerifiedMode,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Host",
     "HostError",
     "Learner",
+    "LearnerProgress",
     "Section",
     "VerifiedMode",
     "get_host",
@@ -83,6 +85,13 @@ class Host(ABC):
     def opt_outs(self, keys: Collection[EnrollmentKey]) -> Collection[EnrollmentKey]:
         """Those of `keys` whose learner wants no e-mail about that course. Default: nobody opted out."""
         return frozenset()
+
+    def progress(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, LearnerProgress]:
+        """(learner's id, course id) -> what became of them, with or without messages; inactive enrollments included.
+
+        Default: nothing is told, and learners who were held back are compared with nobody.
+        """
+        return {}
 
     def enrollment_site_id(self, user_id: int, course_id: str) -> int | None:
         """The site on which the learner is enrolling now, such as the request's. Default: not known (null)."""

@@ -184,10 +184,7 @@ class Resolver(ABC):
         if self.experience_type is ExperienceType.DEFAULT:
             experience |= Q(experience=None)
         database = READ_REPLICA if READ_REPLICA in settings.DATABASES else DEFAULT_DB_ALIAS
-        due = Schedule.objects.using(database).filter(span & experience)
-        if self._scope.included is not None:
-            return due.filter(org__in=self._scope.included)
-        return due.exclude(org__in=self._scope.excluded)
+        return Schedule.objects.using(database).filter(span & experience & self._scope.condition())
 
     def _gather(self, schedules: Iterable[Schedule]) -> Facts:
         user_ids = {schedule.user_id for schedule in schedules}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.sites.models import Site
+from django.db.models import Q
 
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
@@ -38,6 +39,10 @@ class OrgScope:
 
     included: frozenset[str] | None
     excluded: frozenset[str]
+
+    def condition(self) -> Q:
+        """For rows that have an `org`."""
+        return ~Q(org__in=self.excluded) if self.included is None else Q(org__in=self.included)
 
 
 def find_site(domain: str) -> Site:

@@ -8,7 +8,16 @@ from typing import Any
 
 from django.db import connections
 
-from schedules.data import Course, CourseLinks, Enrollment, EnrollmentKey, Learner, Section, VerifiedMode
+from schedules.data import (
+    Course,
+    CourseLinks,
+    Enrollment,
+    EnrollmentKey,
+    Learner,
+    LearnerProgress,
+    Section,
+    VerifiedMode,
+)
 from schedules.host import Host
 
 __all__ = ["FakeHost", "HostContract"]
@@ -30,6 +39,7 @@ class FakeHost(Host):
         verified_modes: Iterable[VerifiedMode] = (),
         sections: Mapping[str, Sequence[Section]] | None = None,
         opt_outs: Iterable[EnrollmentKey] = (),
+        progress: Iterable[LearnerProgress] = (),
         site_values: Mapping[int, Any] | None = None,
         site_id: int | None = None,
         links: Mapping[str, CourseLinks] | None = None,
@@ -41,6 +51,7 @@ class FakeHost(Host):
         self._verified_modes = {mode.course_id: mode for mode in verified_modes}
         self._sections = dict(sections or {})
         self._opt_outs = frozenset(opt_outs)
+        self._progress = {one.key: one for one in progress}
         self._site_values = dict(site_values or {})
         self._site_id = site_id
         self._links = dict(links or {})
@@ -63,6 +74,9 @@ class FakeHost(Host):
 
     def opt_outs(self, keys: Collection[EnrollmentKey]) -> Collection[EnrollmentKey]:
         return self._opt_outs & set(keys)
+
+    def progress(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, LearnerProgress]:
+        return _only(self._progress, keys)
 
     def enrollment_site_id(self, user_id: int, course_id: str) -> int | None:
         return self._site_id
@@ -137,6 +151,14 @@ class HostContract:
         assert any(section.highlights for section in self.host.sections([self.course_id])[self.course_id])
         assert set(self.host.opt_outs([self.key])) == {self.key}
 
+    def test_progress_if_any_is_told_under_the_key_that_was_asked(self) -> None:
+        """The question is optional: a host that answers nothing keeps the contract."""
+        answers = self.host.progress([self.key, *self.unknown_keys])
+        assert set(answers) <= {self.key}
+        for key, answer in answers.items():
+            assert type(answer) is LearnerProgress, f"{answer!r} is no LearnerProgress"
+            assert answer.key == key
+
     def test_unknown_keys_are_left_out_beside_known_ones(self) -> None:
         course_ids = [self.course_id, self.unknown_course_id, "not an id of a course"]
         for question in (self.host.courses, self.host.verified_modes, self.host.sections):
@@ -154,6 +176,7 @@ class HostContract:
             self.host.verified_modes([]),
             self.host.sections([]),
             self.host.opt_outs([]),
+            self.host.progress([]),
             self.host.course_links([]),
         ):
             assert not answer
@@ -169,7 +192,7 @@ class HostContract:
 
     def test_many_keys_cost_no_more_queries_than_one(self) -> None:
         few, many = [self.key], [self.key, *self.more_keys, *self.unknown_keys]
-        for question in (self.host.enrollments, self.host.opt_outs, self.host.course_links):
+        for question in (self.host.enrollments, self.host.opt_outs, self.host.course_links, self.host.progress):
             _assert_no_growth(question, few, many)
         for about_courses in (self.host.courses, self.host.verified_modes, self.host.sections):
             _assert_no_growth(about_courses, [key[1] for key in few], [key[1] for key in many])

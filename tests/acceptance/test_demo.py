@@ -1,16 +1,20 @@
 """The demo: a school, a day's e-mails, and a page that lists them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
+from django.contrib.sites.models import Site
 from django.core.management import call_command
+from django.utils import timezone
 
 from demo import school
 from demo.settings import is_not_about_unused_channels
 from schedules.contrib.lms.models import Course, CourseEnrollment
 from schedules.models import Schedule, ScheduledMessage
+from schedules.reporting import ReportScope
+from schedules.reporting.comparison import compare
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +39,7 @@ def test_the_demo_sends_every_message_once_and_lists_it(mailbox, caplog):
     assert len(list(mailbox.glob("20*.html"))) == sent.count() == sum(map(int, rows.values()))
     assert set(sent.filter(name="courseupdate").values_list("day_offset", flat=True)) == {-7 * n for n in range(1, 12)}
     assert set(ScheduledMessage.objects.values_list("status", flat=True)) == {"sent", "skipped"}
+    assert not ScheduledMessage.objects.filter(user__username__startswith="experiment").exists()
     index = (mailbox / "index.html").read_text()
     assert index.count("<a href=") == sent.count()
     assert f"open {mailbox / 'index.html'}" in said
@@ -53,3 +58,18 @@ def test_the_school_is_believable():
     assert CourseEnrollment.objects.filter(is_active=False).exists()
     assert CourseEnrollment.objects.filter(mode="verified").exists()
     assert Schedule.objects.filter(course_id__contains="LAST").exists()
+    assert not CourseEnrollment.objects.filter(last_active_at=None).exists()
+
+
+@pytest.mark.parametrize("days", [30, 90])
+def test_the_school_has_an_experiment_to_look_at(days):
+    now = timezone.now()
+    school.fill(now.date())
+    site = Site.objects.get(domain=school.SITE_DOMAIN)
+    scope = ReportScope(site=site, first_day=now.date() - timedelta(days=days), last_day=now.date())
+    found = compare(scope, now)
+    assert found.notes == ()
+    verdicts = {effect.key: effect.verdict for effect in found.effects}
+    assert " more came back than " in verdicts["came_back"]
+    assert "do not show a difference" in verdicts["upgraded"]
+    assert "Too little data" in verdicts["completed"]

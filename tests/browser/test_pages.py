@@ -19,7 +19,7 @@ LONG = "Statistikgrundlagenwiederholungsvorbereitungskurs" * 2
 
 @pytest.fixture
 def school(live_server, client: Client, browser: Browser) -> dict[str, str]:
-    """Name of a page -> its URL; Alice is signed in, and in two courses out of three."""
+    """Name of a page -> its URL; Alice is signed in, and in three courses out of four."""
     alice = make_learner()
     weeks = [["Know the soil you have", "Water less"], [LONG], []]
     garden = make_course("A Garden in a Year", price=49, weeks=weeks, language="en")
@@ -27,6 +27,8 @@ def school(live_server, client: Client, browser: Browser) -> dict[str, str]:
     garden.modes.update(expiration_datetime=started(-4000))
     enroll(alice, garden)
     enroll(alice, hebrew, mode="verified")
+    finished = make_course("Maps and How to Make Them", price=9, weeks=[["Draw"]])
+    enroll(alice, finished, completed_at=started(1))
     client.force_login(alice)
     browser.sign_in(live_server.url, client)
     url = live_server.url + garden.get_absolute_url()
@@ -34,6 +36,7 @@ def school(live_server, client: Client, browser: Browser) -> dict[str, str]:
         "dashboard": f"{live_server.url}/dashboard",
         "course": url,
         "course_verified": live_server.url + hebrew.get_absolute_url(),
+        "course_finished": live_server.url + finished.get_absolute_url(),
         "course_not_mine": live_server.url + make_course(LONG).get_absolute_url(),
         "upgrade": f"{url}upgrade",
         "email": f"{url}email",

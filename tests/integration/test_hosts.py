@@ -61,7 +61,7 @@ class TestLmsHost(HostContract):
         assert len(learners) == 21
         assert learners[ids[-1]].name == "Dan"
 
-    @pytest.mark.parametrize("question", ["enrollments", "opt_outs", "course_links"])
+    @pytest.mark.parametrize("question", ["enrollments", "opt_outs", "course_links", "progress"])
     def test_a_question_about_enrollments_is_one_query(self, question, django_assert_num_queries):
         garden = make_course(price=1)
         keys = []

@@ -30,7 +30,7 @@ def test_an_id_that_is_none_harms_no_other(no_id):
     garden_id = str(garden.pk)
     for question in (LmsHost().courses, LmsHost().verified_modes, LmsHost().sections):
         assert set(question([no_id, garden_id])) == {garden_id}
-    for question in (LmsHost().enrollments, LmsHost().opt_outs, LmsHost().course_links):
+    for question in (LmsHost().enrollments, LmsHost().opt_outs, LmsHost().course_links, LmsHost().progress):
         assert set(question([(alice.pk, no_id), (alice.pk, garden_id)])) == {(alice.pk, garden_id)}
 
 
@@ -51,6 +51,7 @@ def test_only_the_pairs_that_were_asked_for_are_answered():
     keys = {(alice.pk, str(garden.pk)), (bola.pk, str(maps.pk))}
     assert set(LmsHost().enrollments(keys)) == keys
     assert set(LmsHost().opt_outs(keys)) == keys
+    assert set(LmsHost().progress(keys)) == keys
 
 
 def test_a_plus_in_a_link_is_encoded():
@@ -100,7 +101,7 @@ def test_an_empty_question_costs_no_query(django_assert_num_queries):
     host = LmsHost()
     questions = (host.courses, host.learners, host.enrollments, host.verified_modes, host.sections, host.opt_outs)
     with django_assert_num_queries(0):
-        assert not any(question([]) for question in (*questions, host.course_links))
+        assert not any(question([]) for question in (*questions, host.course_links, host.progress))
 
 
 def test_the_contract_finds_out_a_host_that_asks_for_each_key_alone():

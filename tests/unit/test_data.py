@@ -8,6 +8,7 @@ from schedules.data import (
     Course,
     Enrollment,
     FailReason,
+    LearnerProgress,
     Section,
     SkipReason,
     Totals,
@@ -29,6 +30,10 @@ NAIVE = datetime(2026, 3, 1)  # noqa: DTZ001 - what a careless host would give
         lambda: Course(id="c", org="o", name="n", start=None, end=NAIVE),
         lambda: Enrollment(user_id=1, course_id="c", mode="audit", is_active=True, created=NAIVE),
         lambda: VerifiedMode(course_id="c", expires_at=NAIVE),
+        *(
+            lambda name=name: LearnerProgress(user_id=1, course_id="c", **{name: NAIVE})
+            for name in ("last_active_at", "upgraded_at", "completed_at")
+        ),
     ],
 )
 def test_it_refuses_instants_without_a_time_zone(make):

@@ -3,7 +3,7 @@
 import pytest
 from django.test import SimpleTestCase
 
-from schedules.host import Course, CourseLinks, Enrollment, Learner, Section, VerifiedMode
+from schedules.host import Course, CourseLinks, Enrollment, Learner, LearnerProgress, Section, VerifiedMode
 from schedules.testing import FakeHost, HostContract
 from tests.world import started
 
@@ -22,6 +22,7 @@ SCHOOL = {
     "verified_modes": [VerifiedMode(course_id=GARDEN)],
     "sections": {GARDEN: [Section(name="Soil", highlights=("Dig",))]},
     "opt_outs": [(ALICE, GARDEN)],
+    "progress": [LearnerProgress(user_id=ALICE, course_id=GARDEN, last_active_at=started(1))],
     "site_values": {1: {"PLATFORM_NAME": "Meadow"}},
 }
 
@@ -54,6 +55,11 @@ def test_links_and_the_dashboard_can_be_given():
     assert host.dashboard_url(1) == "/home"
 
 
+def test_it_tells_what_became_of_those_it_was_given():
+    host = FakeHost(**SCHOOL)
+    assert host.progress([(ALICE, GARDEN), (BOLA, MAPS)]) == {(ALICE, GARDEN): SCHOOL["progress"][0]}
+
+
 def test_it_says_where_learners_are_enrolling_now():
     assert FakeHost().enrollment_site_id(ALICE, GARDEN) is None
     assert FakeHost(site_id=7).enrollment_site_id(ALICE, GARDEN) == 7
@@ -74,12 +80,38 @@ class LinksToCoursesThatAreNot(FakeHost):
         return {key: CourseLinks(home="/", upgrade="/upgrade") for key in keys}
 
 
+class KnowsWhatBecameOfEverybody(FakeHost):
+    def progress(self, keys):
+        return {key: LearnerProgress(user_id=key[0], course_id=key[1]) for key in keys}
+
+
+class TellsOfSomebodyElse(FakeHost):
+    def progress(self, keys):
+        return {(ALICE, GARDEN): LearnerProgress(user_id=BOLA, course_id=GARDEN)} if keys else {}
+
+
+class TellsOfProgressInADict(FakeHost):
+    def progress(self, keys):
+        return {key: {"last_active_at": None} for key in keys if key == (ALICE, GARDEN)}
+
+
 class AnswersWithADict(FakeHost):
     def courses(self, course_ids):
         return {course_id: vars(self) for course_id in course_ids}
 
 
-@pytest.mark.parametrize("host", [KnowsEverybody, AnswersMoreThanWasAsked, LinksToCoursesThatAreNot, AnswersWithADict])
+@pytest.mark.parametrize(
+    "host",
+    [
+        KnowsEverybody,
+        AnswersMoreThanWasAsked,
+        LinksToCoursesThatAreNot,
+        AnswersWithADict,
+        KnowsWhatBecameOfEverybody,
+        TellsOfSomebodyElse,
+        TellsOfProgressInADict,
+    ],
+)
 def test_the_contract_finds_out_a_host_that_does_not_keep_it(host):
     contract = TestContract()
     contract.host = host(**SCHOOL)

@@ -134,6 +134,7 @@ class EnrollmentsAdmin(LearnersAdmin):
 class CourseEnrollmentAdmin(EnrollmentsAdmin):
     list_display = ["user", "enrolled", "mode", "is_active", "course"]
     list_filter = ["mode", "is_active"]
+    readonly_fields = ["last_active_at", "upgraded_at", "completed_at"]
     ordering = ["-pk"]
 
     @admin.display(description=_("enrolled"), ordering="created")

@@ -52,6 +52,13 @@ class LmsHost(host.Host):
         rows = models.CourseEmailOptout.objects.filter(**_both_sides(keys)).values_list("user_id", "course_id")
         return set(keys) & {(user_id, str(course_id)) for user_id, course_id in rows}
 
+    def progress(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, host.LearnerProgress]:
+        asked = set(keys)
+        names = ("user_id", "course_id", "last_active_at", "upgraded_at", "completed_at")
+        rows = models.CourseEnrollment.objects.filter(**_both_sides(keys)).values(*names)  # many, so no whole rows
+        found = (host.LearnerProgress(**{**row, "course_id": str(row["course_id"])}) for row in rows)
+        return {progress.key: progress for progress in found if progress.key in asked}
+
     def site_values(self) -> Mapping[int, Mapping[str, Any]]:
         rows = models.SiteConfiguration.objects.filter(enabled=True)
         return dict(rows.values_list("site_id", "site_values"))

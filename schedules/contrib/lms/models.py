@@ -8,6 +8,7 @@ the texts do that `schedules` keeps. What must not be stored is refused on `save
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +25,9 @@ from opaque_keys.edx.django.models import CourseKeyField
 from schedules.contrib.lms.converters import course_path
 
 VERIFIED = "verified"
+
+#: `last_active_at` is as exact as this, so that a learner who turns pages costs one write and not one for each.
+ACTIVITY_SPAN = timedelta(hours=1)
 
 _IS_ON_THE_WEB = URLValidator(["https", "http"])
 
@@ -142,9 +146,10 @@ class CourseMode(models.Model):
 
 
 class CourseEnrollment(models.Model):
-    """A learner in a course.
+    """A learner in a course, and what became of them there.
 
-    Personal data: which course a learner takes, how and since when. Erased with the learner (cascade).
+    Personal data: which course a learner takes, how and since when; when they last opened it, upgraded and finished it.
+    Erased with the learner (cascade).
     """
 
     user = models.ForeignKey(
@@ -154,11 +159,20 @@ class CourseEnrollment(models.Model):
     mode = models.CharField(_("mode"), max_length=100, default="audit")
     is_active = models.BooleanField(_("active"), default=True)
     created = models.DateTimeField(_("enrolled"), default=timezone.now)
+    last_active_at = models.DateTimeField(
+        _("last active"), null=True, blank=True, help_text=_("When the learner last opened the course, to the hour.")
+    )
+    upgraded_at = models.DateTimeField(
+        _("upgraded"), null=True, blank=True, help_text=_("Since when the mode is verified, as far as that is known.")
+    )
+    completed_at = models.DateTimeField(
+        _("finished"), null=True, blank=True, help_text=_("When the learner said that they have finished the course.")
+    )
 
     #: The site on which the learner is enrolling, told to `schedules` and not stored; null: not known.
     enrolling_site_id: int | None = None
 
-    tracker = FieldTracker(fields=["is_active"])
+    tracker = FieldTracker(fields=["is_active", "mode"])
 
     class Meta:
         verbose_name = _("enrollment")
@@ -167,6 +181,23 @@ class CourseEnrollment(models.Model):
 
     def __str__(self) -> str:
         return gettext("learner %(learner)s in %(course)s") % {"learner": self.user_id, "course": self.course_id}
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keeps, too, since when the mode is verified; one that no longer is has no such time."""
+        fields = kwargs.get("update_fields")
+        if self._state.adding:
+            self.upgraded_at = self.upgraded_at or (self.created if self.mode == VERIFIED else None)
+        elif (fields is None or "mode" in fields) and self.tracker.has_changed("mode"):
+            self.upgraded_at = (self.upgraded_at or timezone.now()) if self.mode == VERIFIED else None
+            if fields is not None:
+                kwargs["update_fields"] = {*fields, "upgraded_at"}
+        super().save(*args, **kwargs)
+
+    def note_visit(self, now: datetime) -> None:
+        """The learner has the course open. One UPDATE an hour at most, past `save()` and its signals."""
+        if self.last_active_at is None or self.last_active_at <= now - ACTIVITY_SPAN:
+            is_old = models.Q(last_active_at=None) | models.Q(last_active_at__lte=now - ACTIVITY_SPAN)
+            CourseEnrollment.objects.filter(is_old, pk=self.pk).update(last_active_at=now)
 
 
 class SiteConfiguration(models.Model):

@@ -26,6 +26,7 @@ urlpatterns = [
     path("dashboard", views.dashboard, name="dashboard"),
     path("courses/<course_id:course_id>/", views.course_home, name="course"),
     path("courses/<course_id:course_id>/enrollment", views.enrollment, name="enrollment"),
+    path("courses/<course_id:course_id>/completion", views.completion, name="completion"),
     path("courses/<course_id:course_id>/upgrade", views.upgrade, name="upgrade"),
     path("courses/<course_id:course_id>/email", views.email_settings, name="email"),
 ]

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from opaque_keys import InvalidKeyError
@@ -64,8 +65,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @_about_course
 @require_safe
 def course_home(request: HttpRequest, course: Course) -> HttpResponse:
-    """The course with its weekly highlights; what is for staff only is for them alone."""
+    """The course with its weekly highlights; what is for staff only is for them alone. Notes that the learner came."""
     enrollment = _enrollment(request, course)
+    if enrollment:
+        enrollment.note_visit(timezone.now())
     offer = _offer(course) if enrollment and enrollment.mode != VERIFIED else None
     sections = list(_outline(course, for_staff=_user(request).is_staff))
     context = {"course": course, "sections": sections, "enrollment": enrollment, "offer": offer}
@@ -89,6 +92,16 @@ def enrollment(request: HttpRequest, course: Course) -> HttpResponse:
         row.is_active = False
         row.save()
         messages.success(request, _("You have left the course."))
+    return redirect(course)
+
+
+@require_POST
+@_about_course
+def completion(request: HttpRequest, course: Course) -> HttpResponse:
+    """The learner has finished the course. Saying it twice changes nothing."""
+    mine = CourseEnrollment.objects.filter(user=_user(request), course=course, is_active=True, completed_at=None)
+    if mine.update(completed_at=timezone.now()):
+        messages.success(request, _("Well done! You have finished this course."))
     return redirect(course)
 
 
