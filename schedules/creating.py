@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,6 +25,12 @@ from schedules.tracking.events import schedule_suppressed
 log = logging.getLogger(__name__)
 
 RECOMPUTE_BATCH_SIZE = 500
+
+#: Where each side of the draw keeps when the learner could begin.
+_START_FIELDS: Mapping[type[Schedule] | type[HoldBack], str] = {
+    Schedule: "start_date",
+    HoldBack: "content_availability_date",
+}
 
 
 def create_schedule(
@@ -85,7 +91,8 @@ def recompute_course(course_id: str, facts: Collection[CourseFact], now: datetim
     """Set the dates of a course's schedules anew, each by the learner's own enrollment (SPEC 2.3).
 
     Returns how many changed. A schedule stored without a deadline gets one only if something that decides
-    about deadlines has changed: not because a configuration row was added in the meantime.
+    about deadlines has changed: not because a configuration row was added in the meantime. Hold-backs follow alike,
+    so that both groups go on to differ in nothing but their e-mails; they count as schedules here.
     """
     host = get_host()
     course = host.courses([course_id]).get(course_id)
@@ -96,22 +103,24 @@ def recompute_course(course_id: str, facts: Collection[CourseFact], now: datetim
     days = deadline_days({course_id: course.org})[course_id]
     may_gain = bool({CourseFact.END, CourseFact.VERIFIED_MODE} & set(facts))
     changed = 0
-    for schedules in _pages(course_id):
-        enrollments = host.enrollments([(schedule.user_id, course_id) for schedule in schedules])
-        stale = []
-        for schedule in schedules:
-            enrollment = enrollments.get((schedule.user_id, course_id))
-            created = enrollment.created if enrollment else schedule.start_date
-            if _set_dates(schedule, created, course, mode, days, may_gain=may_gain, now=now):
-                schedule.modified = now
-                stale.append(schedule)
-        Schedule.objects.bulk_update(stale, ["org", "start_date", "upgrade_deadline", "modified"])
-        changed += len(stale)
+    for model, start_field in _START_FIELDS.items():
+        for rows in _pages(model, course_id):
+            enrollments = host.enrollments([(row.user_id, course_id) for row in rows])
+            stale = []
+            for row in rows:
+                enrollment = enrollments.get((row.user_id, course_id))
+                created = enrollment.created if enrollment else getattr(row, start_field)
+                if _set_dates(row, created, course, mode, days, may_gain=may_gain, now=now):
+                    row.modified = now
+                    stale.append(row)
+            org_field = ["org"] if model is Schedule else []
+            model._default_manager.bulk_update(stale, [start_field, "upgrade_deadline", "modified", *org_field])
+            changed += len(stale)
     return changed
 
 
 def _set_dates(
-    schedule: Schedule,
+    row: Schedule | HoldBack,
     created: datetime,
     course: Course,
     mode: VerifiedMode | None,
@@ -120,14 +129,17 @@ def _set_dates(
     may_gain: bool,
     now: datetime,
 ) -> bool:
-    before = (schedule.org, schedule.start_date, schedule.upgrade_deadline)
+    start_field = _START_FIELDS[type(row)]
+    began_at, deadline, org = getattr(row, start_field), row.upgrade_deadline, getattr(row, "org", course.org)
     available_at = max(created, course.start or created)
-    if schedule.upgrade_deadline is not None or may_gain or available_at != schedule.start_date:
-        schedule.upgrade_deadline = upgrade_deadline(
+    if deadline is not None or may_gain or available_at != began_at:
+        row.upgrade_deadline = upgrade_deadline(
             available_at=available_at, days=days, course_end=course.end, mode=mode, now=now
         )
-    schedule.org, schedule.start_date = course.org, available_at
-    return before != (schedule.org, schedule.start_date, schedule.upgrade_deadline)
+    setattr(row, start_field, available_at)
+    if isinstance(row, Schedule):
+        row.org = course.org
+    return (began_at, deadline, org) != (available_at, row.upgrade_deadline, course.org)
 
 
 def _refusal(site: Site | None, course_id: str, course: Course | None, now: datetime) -> str:
@@ -151,9 +163,9 @@ def _experience(host: Host, course: Course) -> ExperienceType:
     return ExperienceType.COURSE_UPDATES if has_highlights else ExperienceType.DEFAULT
 
 
-def _pages(course_id: str) -> Iterator[list[Schedule]]:
-    schedules = Schedule.objects.filter(course_id=course_id).order_by("pk")
-    page = list(schedules[:RECOMPUTE_BATCH_SIZE])
+def _pages(model: type[Schedule] | type[HoldBack], course_id: str) -> Iterator[list[Any]]:
+    rows = model._default_manager.filter(course_id=course_id).order_by("pk")
+    page = list(rows[:RECOMPUTE_BATCH_SIZE])
     while page:
         yield page
-        page = list(schedules.filter(pk__gt=page[-1].pk)[:RECOMPUTE_BATCH_SIZE])
+        page = list(rows.filter(pk__gt=page[-1].pk)[:RECOMPUTE_BATCH_SIZE])

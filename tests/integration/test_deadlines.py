@@ -13,10 +13,10 @@ from schedules.models import (
 from schedules.models import (
     DynamicUpgradeDeadlineConfiguration as PlatformConfiguration,
 )
+from schedules.models import HoldBack, Schedule, ScheduleConfig
 from schedules.models import (
     OrgDynamicUpgradeDeadlineConfiguration as OrgConfiguration,
 )
-from schedules.models import Schedule
 from tests.world import enable_deadlines, enroll, make_course, make_learner, open_site, schedule_of, started
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +143,24 @@ def test_a_start_that_moves_nobody_conjures_no_deadline():
     garden.start = started(100)
     garden.save()
     assert schedule_of(alice, garden).upgrade_deadline is None
+
+
+def test_who_is_held_back_follows_the_course_as_the_scheduled_do():
+    site = open_site(hold_back_ratio=1)
+    enable_deadlines()
+    alice, bob, garden = make_learner(), make_learner("bob"), make_course(price=49)
+    enroll(alice, garden, days_ago=30)
+    ScheduleConfig.objects.create(site=site, create_schedules=True, hold_back_ratio=0)
+    enroll(bob, garden, days_ago=30)
+    for start, began in ((started(20), 20), (started(400), 30)):
+        garden.start = start
+        garden.save()
+        row, schedule = HoldBack.objects.get(user=alice), schedule_of(bob, garden)
+        assert row.content_availability_date == schedule.start_date == started(began)
+        assert row.upgrade_deadline == schedule.upgrade_deadline == started(began) + timedelta(days=21)
+    garden.end = started(-1)
+    garden.save()
+    assert HoldBack.objects.get().upgrade_deadline == schedule_of(bob, garden).upgrade_deadline
 
 
 def test_a_course_that_loses_its_start_leaves_schedules_as_they_are():
