@@ -1,0 +1,167 @@
+"""A report as tables, JSON and CSV: page, command and files say the same numbers, for they come from here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+from schedules.reporting import ReportScope, comparison
+from schedules.reporting.comparison import Comparison, Effect, Share
+from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport
+
+#: What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Rows of primitives and dates, each as long as `columns`. Null: there is no such number."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+TABLE_NAMES = ("messages", "days", "reasons", "comparison")
+
+
+def tables(report: MessageReport) -> dict[str, Table]:
+    """The tables of the counts, by name: `messages`, `days` and `reasons`."""
+    every = [
+        Table(
+            name="messages",
+            columns=("message", *COUNT_NAMES),
+            rows=tuple((one.message, *_numbers(one.counts)) for one in report.messages),
+        ),
+        Table(
+            name="days",
+            columns=("day", *COUNT_NAMES),
+            rows=tuple((one.day, *_numbers(one.counts)) for one in report.days),
+        ),
+        Table(
+            name="reasons",
+            columns=("outcome", "reason", "count"),
+            rows=tuple((one.outcome, one.reason, one.count) for one in report.reasons),
+        ),
+    ]
+    return {table.name: table for table in every}
+
+
+def compared(scope: ReportScope, now: datetime) -> Comparison:
+    """The two groups side by side. Asks the LMS, so it may take its time."""
+    compare: Callable[[ReportScope, datetime], Comparison] = vars(comparison)["compare"]
+    return compare(scope, now)
+
+
+def comparison_table(found: Comparison) -> Table:
+    """One row per effect."""
+    groups = ("scheduled", "held_back")
+    return Table(
+        name="comparison",
+        columns=(
+            "effect",
+            *(f"{group}_{part}" for group in groups for part in ("count", "of", "rate")),
+            "difference",
+            "low",
+            "high",
+            "verdict",
+        ),
+        rows=tuple(
+            (
+                effect.key,
+                *_share(effect.scheduled),
+                *_share(effect.held_back),
+                effect.difference,
+                effect.low,
+                effect.high,
+                effect.verdict,
+            )
+            for effect in found.effects
+        ),
+    )
+
+
+# JSON ---------------------------------------------------------------------------------------------
+
+
+def scope_document(scope: ReportScope) -> dict[str, Any]:
+    """What a report is about: the first keys of every document."""
+    return {
+        "site": scope.site.domain,
+        "first_day": scope.first_day,
+        "last_day": scope.last_day,
+        "message": scope.message_name,
+        "course": scope.course_id,
+    }
+
+
+def document(report: MessageReport, names: Sequence[str] = TABLE_NAMES) -> dict[str, Any]:
+    """The tables of these names, `messages` with the totals."""
+    found = tables(report)
+    totals = {"learners_reached": report.learners_reached, "total": asdict(report.total)}
+    return {
+        **scope_document(report.scope),
+        **(totals if "messages" in names else {}),
+        **{name: table.as_dicts() for name, table in found.items() if name in names},
+    }
+
+
+def comparison_document(found: Comparison) -> dict[str, Any]:
+    """The entry `comparison` of a document."""
+    return {
+        "scheduled_count": found.scheduled_count,
+        "held_back_count": found.held_back_count,
+        "effects": [_effect(effect) for effect in found.effects],
+        "notes": [str(note) for note in found.notes],
+    }
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, cls=DjangoJSONEncoder, indent=2)
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    shares = {"scheduled": effect.scheduled, "held_back": effect.held_back}
+    return {
+        "effect": effect.key,
+        "label": str(effect.label),
+        **{name: dict(zip(("count", "of", "rate"), _share(share), strict=True)) for name, share in shares.items()},
+        "difference": effect.difference,
+        "low": effect.low,
+        "high": effect.high,
+        "verdict": effect.verdict,
+    }
+
+
+# CSV ----------------------------------------------------------------------------------------------
+
+
+def to_csv(table: Table) -> str:
+    """By RFC 4180, the columns' names first. A text that a spreadsheet would take for a formula gets a ' before it."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(table.columns)
+    writer.writerows([_cell(value) for value in row] for row in table.rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _numbers(counts: Counts) -> tuple[int, ...]:
+    return tuple(getattr(counts, name) for name in COUNT_NAMES)
+
+
+def _share(share: Share) -> tuple[int, int, float | None]:
+    return share.count, share.of, share.rate
