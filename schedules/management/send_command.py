@@ -101,7 +101,7 @@ class SendCommand(BaseCommand):
         if options["since"] is not None:
             return _days_since(options, today)
         if options["date"] is not None:
-            return [_parse_date("--date", options["date"])]
+            return [parse_date("--date", options["date"])]
         if options["no_catch_up"] or options["override_recipient_email"] is not None:
             return [today]
         return days_to_run(site.pk, self.message_type, today)
@@ -160,7 +160,7 @@ def _days_since(options: Mapping[str, Any], today: date) -> list[date]:
     for option, is_given in (("--date", options["date"] is not None), ("--no-catch-up", options["no_catch_up"])):
         if is_given:
             raise CommandError(f"--since and {option} contradict each other; give one of them.")
-    first = _parse_date("--since", options["since"])
+    first = parse_date("--since", options["since"])
     if first > today:
         raise CommandError(f"--since is {first}, which is later than today, {today}; give a day that is not.")
     earliest = today - timedelta(days=MOST_DAYS_SINCE)
@@ -172,7 +172,8 @@ def _days_since(options: Mapping[str, Any], today: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((today - first).days + 1)]
 
 
-def _parse_date(option: str, text: str) -> date:
+def parse_date(option: str, text: str) -> date:
+    """The day that was given for an option. Raises `CommandError` where it is none."""
     is_of_form = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
     try:
         day = date.fromisoformat(text) if is_of_form else None

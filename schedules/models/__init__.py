@@ -12,6 +12,7 @@ from schedules.models.ledger import ScheduledMessage, SendRun
 from schedules.models.optout import OptOut
 from schedules.models.own_words import OwnWords
 from schedules.models.pace import ChannelPace
+from schedules.models.report import Report
 from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "OptOut",
     "OrgDynamicUpgradeDeadlineConfiguration",
     "OwnWords",
+    "Report",
     "Schedule",
     "ScheduleConfig",
     "ScheduleExperience",

@@ -4,7 +4,7 @@ import ast
 import importlib
 import inspect
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
@@ -12,10 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
+from django.contrib.sites.models import Site
 from django.core.management import get_commands, load_command_class
 
 import schedules.api
 import schedules.signals
+from schedules.admin.report_form import ReportForm
 from schedules.conf import DEFAULTS
 from schedules.data import FailReason, SkipReason
 from schedules.host import Host
@@ -23,6 +25,9 @@ from schedules.languages import RELEASED, nearest
 from schedules.message_types import message_names, messages, resolvers
 from schedules.models import OwnWords, ScheduledMessage
 from schedules.previewing import VARIANTS
+from schedules.reporting import ReportScope, tables
+from schedules.reporting.comparison import Comparison, Effect, Share
+from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport
 from schedules.tracking import TrackedMessage, events, pixel, utm
 from schedules.wording import PLACEHOLDERS
 
@@ -284,6 +289,45 @@ def test_reasons_that_are_explained_exist():
 
 def test_the_models_are_those_that_are_documented():
     assert set(first_cells(page("reference/models"))) == set(schedules.models.__all__)
+
+
+# Reports ------------------------------------------------------------------------------------------
+
+
+def an_empty_report():
+    site = Site(domain="campus.example.com")
+    scope = ReportScope(site=site, first_day=date(2026, 3, 9), last_day=date(2026, 3, 9))
+    return MessageReport(scope=scope, total=Counts(), learners_reached=0, messages=(), days=(), reasons=())
+
+
+def a_comparison():
+    nobody = Share(count=0, of=0)
+    effect = Effect(
+        key="x", label="x", scheduled=nobody, held_back=nobody, difference=None, low=None, high=None, verdict="x"
+    )
+    return Comparison(scheduled_count=0, held_back_count=0, effects=(effect,), notes=())
+
+
+def test_the_counts_of_a_report_are_those_that_are_documented():
+    assert first_cells(part("reference/reports", "Counts")) == list(COUNT_NAMES)
+
+
+def test_the_tables_of_a_report_are_documented_with_their_columns():
+    found = {**tables.tables(an_empty_report()), "comparison": tables.comparison_table(a_comparison())}
+    assert list(found) == list(tables.TABLE_NAMES)
+    for name, table in found.items():
+        assert first_cells(part("reference/reports", name.capitalize())) == list(table.columns)
+
+
+def test_the_keys_of_a_report_are_those_that_are_documented():
+    text = part("reference/reports", "JSON")
+    compared = tables.comparison_document(a_comparison())
+    assert first_cells(text) == [*tables.document(an_empty_report()), "comparison"]
+    assert {*compared, *compared["effects"][0], "count", "of", "rate"} <= set(re.findall(r"``(\w+)``", text))
+
+
+def test_the_parameters_of_a_report_are_those_that_are_documented():
+    assert first_cells(part("reference/reports", "What a report is about")) == list(ReportForm.base_fields)
 
 
 # Host, signals, checks ----------------------------------------------------------------------------

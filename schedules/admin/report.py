@@ -1,0 +1,231 @@
+"""Reports: what became of a site's messages, in numbers, pictures and files. Read from the ledger at each look."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from schedules.admin.report_form import ReportForm
+from schedules.exceptions import where
+from schedules.models import Report
+from schedules.reporting import ReportScope, charts, tables
+from schedules.reporting.choices import recent_courses
+from schedules.reporting.comparison import Comparison, Effect
+from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport, ReasonCount, count
+from schedules.reporting.words import LABELS, interval, interval_heading, number, percent, points, share_of
+
+logger = logging.getLogger(__name__)
+
+#: Of these it is said what share of the sent ones they are.
+_SHARES = ("opened", "clicked", "opted_out")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One of the large numbers at the top; `share` is empty where there is none."""
+
+    label: Any
+    number: str
+    share: str = ""
+
+
+@admin.register(Report)
+class ReportAdmin(admin.ModelAdmin):
+    """One page, which is never written to."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        return False
+
+    def get_urls(self) -> list[Any]:
+        """No pages of single rows: there are none."""
+        view = self.admin_site.admin_view(self.changelist_view)
+        return [path("", view, name=f"{self.opts.app_label}_{self.opts.model_name}_changelist")]
+
+    @method_decorator(require_safe)
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = ReportForm(request.GET)
+        wanted = request.GET.get("format", "")
+        if not wanted:
+            return self._page(request, form, extra_context)
+        table = request.GET.get("table", "")
+        if wanted not in ("csv", "json") or table not in tables.TABLE_NAMES:
+            allowed = ", ".join(tables.TABLE_NAMES)
+            return HttpResponseBadRequest(f"format: csv or json; table: {allowed}.\n", content_type="text/plain")
+        if not form.is_valid():
+            page = self._page(request, form, extra_context)
+            page.status_code = 400
+            return page
+        return _file(form.scope(), table, wanted)
+
+    def _page(self, request: HttpRequest, form: ReportForm, extra_context: Any) -> HttpResponse:
+        shown = {}
+        if form.is_valid():
+            scope = form.scope()
+            report = count(scope)
+            user: Any = request.user
+            may_see_ledger = user.has_perm("schedules.view_scheduledmessage")
+            shown = {
+                **_numbers(report),
+                "reasons": list(_reasons(report, form.known_messages if may_see_ledger else None)),
+                "query": _query(form),
+                "file_kinds": ("csv", "json"),
+                **(_comparison(scope) if "compare" in request.GET else {}),
+            }
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Reports"),
+            "form": form,
+            "known_courses": recent_courses(),
+            **shown,
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/schedules/report/page.html", context)
+
+
+# Files --------------------------------------------------------------------------------------------
+
+
+def _file(scope: ReportScope, table: str, wanted: str) -> HttpResponse:
+    """One table to be saved, computed from what the page shows."""
+    if table == "comparison":
+        compared = _compared(scope)
+        if compared is None:
+            return HttpResponse(f"{_no_answer()}\n", status=503, content_type="text/plain; charset=utf-8")
+        text = (
+            tables.to_csv(tables.comparison_table(compared))
+            if wanted == "csv"
+            else tables.to_json({**tables.scope_document(scope), "comparison": tables.comparison_document(compared)})
+        )
+    else:
+        report = count(scope)
+        text = (
+            tables.to_csv(tables.tables(report)[table])
+            if wanted == "csv"
+            else tables.to_json(tables.document(report, [table]))
+        )
+    kind = "text/csv; charset=utf-8; header=present" if wanted == "csv" else "application/json"
+    name = f"{table}-{scope.first_day}-{scope.last_day}.{wanted}"
+    return HttpResponse(text, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+# The page -----------------------------------------------------------------------------------------
+
+
+def _query(form: ReportForm) -> str:
+    """The report's address without what is done with it."""
+    scope = form.scope()
+    said = {"site": str(scope.site.pk), "first_day": str(scope.first_day), "last_day": str(scope.last_day)}
+    return urlencode({**said, "message": scope.message_name, "course": scope.course_id})
+
+
+def _numbers(report: MessageReport) -> dict[str, Any]:
+    total = report.total
+    figures = [Figure(label=_("Learners reached"), number=number(report.learners_reached))]
+    for name in COUNT_NAMES:
+        share = total.share_of_sent(name) if name in _SHARES else None
+        text = "" if share is None else _("%(share)s of those sent") % {"share": percent(share)}
+        figures.append(Figure(label=LABELS[name], number=number(getattr(total, name)), share=text))
+    return {
+        "report": report,
+        "figures": figures,
+        "columns": [LABELS[name] for name in COUNT_NAMES],
+        "message_rows": [(one.message, _cells(one.counts)) for one in report.messages],
+        "day_rows": [(one.day, _cells(one.counts)) for one in report.days],
+        "total_row": _cells(total),
+        "funnel": charts.funnel(report),
+        "daily": charts.daily(report),
+        "daily_title": charts.daily_title(report),
+        "lines": [(place, LABELS[name]) for place, name in enumerate(charts.LINES)],
+    }
+
+
+def _cells(counts: Counts) -> list[str]:
+    return [number(getattr(counts, name)) for name in COUNT_NAMES]
+
+
+def _reasons(report: MessageReport, types: Mapping[str, str] | None) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+    """(caption, rows) of skipped and of failed ones, each linked to the ledger; without `types` there are no links."""
+    captions = {"skipped": _("Skipped, by reason"), "failed": _("Failed, by reason")}
+    for outcome, caption in captions.items():
+        yield (
+            caption,
+            [
+                {
+                    "reason": one.reason or _("none was kept"),
+                    "count": number(one.count),
+                    "url": _in_ledger(report.scope, one, types) if types is not None and one.reason else "",
+                }
+                for one in report.reasons_for(outcome)
+            ],
+        )
+
+
+def _in_ledger(scope: ReportScope, one: ReasonCount, types: Mapping[str, str]) -> str:
+    """The ledger's list, as near to the report as its filters come: of every day, and of the whole message type."""
+    query = {"site__id__exact": str(scope.site.pk), "status__exact": one.outcome, "reason": one.reason}
+    if scope.message_name:
+        query["type"] = types[scope.message_name]
+    return f"{reverse('admin:schedules_scheduledmessage_changelist')}?{urlencode(query)}"
+
+
+# The comparison -----------------------------------------------------------------------------------
+
+
+def _compared(scope: ReportScope) -> Comparison | None:
+    """Null where the LMS did not answer, whatever its way not to."""
+    try:
+        return tables.compared(scope, timezone.now())
+    except Exception as error:  # noqa: BLE001 - hosts are others' code, and the counts are shown all the same
+        logger.error("Learners of site %s could not be compared: %s", scope.site.pk, where(error))
+        return None
+
+
+def _comparison(scope: ReportScope) -> dict[str, Any]:
+    compared = _compared(scope)
+    if compared is None:
+        return {"comparison_problem": _no_answer()}
+    return {
+        "comparison": compared,
+        "interval_heading": interval_heading(),
+        "scheduled_count": number(compared.scheduled_count),
+        "held_back_count": number(compared.held_back_count),
+        "effects": [_effect(effect) for effect in compared.effects],
+    }
+
+
+def _no_answer() -> str:
+    return _("The LMS did not answer, so nothing can be compared. Try again later.")
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    """An effect as the page says it."""
+    groups = {"scheduled": effect.scheduled, "held_back": effect.held_back}
+    return {
+        "label": effect.label,
+        **{name: share_of(group.count, group.of, group.rate) for name, group in groups.items()},
+        "difference": points(effect.difference),
+        "interval": interval(effect.low, effect.high),
+        "verdict": effect.verdict,
+    }

@@ -1,0 +1,140 @@
+"""manage.py schedules_report SITE_DOMAIN [--from YYYY-MM-DD] [--to YYYY-MM-DD]."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.utils import timezone
+
+from schedules import api
+from schedules.conf import conf
+from schedules.days import day_of
+from schedules.exceptions import ConfigurationError, HostError
+from schedules.management.send_command import in_columns, parse_date
+from schedules.reporting import ReportScope, tables
+from schedules.reporting.choices import known_messages, usual_first_day
+from schedules.reporting.comparison import Comparison
+from schedules.reporting.counts import COUNT_NAMES, MOST_DAYS, Counts, MessageReport, count
+from schedules.reporting.words import LABELS, interval, interval_heading, percent, points, share_of
+
+
+class Command(BaseCommand):
+    help = "Say what became of a site's messages: the page Reports of the admin, on a terminal."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+        parser.add_argument(
+            "--from", metavar="DATE", help="the first day, as YYYY-MM-DD; default: 29 days before the last"
+        )
+        parser.add_argument("--to", metavar="DATE", help="the last day, as YYYY-MM-DD; default: today")
+        parser.add_argument("--message", metavar="NAME", default="", help="messages of this name alone")
+        parser.add_argument("--course", metavar="ID", default="", help="messages about this course alone")
+        parser.add_argument(
+            "--compare", action="store_true", help="also compare scheduled and held-back learners, which may take long"
+        )
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print JSON, for programs")
+        form.add_argument("--csv", metavar="TABLE", choices=tables.TABLE_NAMES, help="print one table as CSV")
+
+    @no_translations
+    def handle(self, **options: Any) -> None:
+        try:
+            conf.validate()
+            scope = scope_of(options)
+            is_comparing = options["compare"] or options["csv"] == "comparison"
+            compared = tables.compared(scope, timezone.now()) if is_comparing else None
+        except (ConfigurationError, HostError) as error:
+            raise CommandError(str(error)) from error
+        if options["csv"] and compared and options["csv"] == "comparison":
+            self.stdout.write(tables.to_csv(tables.comparison_table(compared)), ending="")
+            return
+        report = count(scope)
+        if options["csv"]:
+            self.stdout.write(tables.to_csv(tables.tables(report)[options["csv"]]), ending="")
+        elif options["json"]:
+            also = {"comparison": tables.comparison_document(compared)} if compared else {}
+            self.stdout.write(tables.to_json({**tables.document(report), **also}))
+        else:
+            self.stdout.write("\n".join(lines(report, compared)))
+
+
+def scope_of(options: Mapping[str, Any]) -> ReportScope:
+    """What the options ask for. Raises `CommandError` or `ConfigurationError` that says what is allowed."""
+    site = api.find_site(options["site_domain"])
+    last = parse_date("--to", options["to"]) if options["to"] else day_of(timezone.now(), conf.time_zone)
+    first = parse_date("--from", options["from"]) if options["from"] else usual_first_day(last)
+    if first > last:
+        raise CommandError(f"--from is {first}, which is later than the last day, {last}; give a day that is not.")
+    if (last - first).days >= MOST_DAYS:
+        raise CommandError(f"{first} to {last} are more than {MOST_DAYS} days; give fewer.")
+    if options["message"] and options["message"] not in known_messages():
+        known = ", ".join(sorted(known_messages()))
+        raise CommandError(f"There is no message {options['message']!r}. Messages: {known}.")
+    return ReportScope(
+        site=site,
+        first_day=first,
+        last_day=last,
+        message_name=options["message"],
+        course_id=options["course"],
+    )
+
+
+def lines(report: MessageReport, compared: Comparison | None) -> list[str]:
+    """The report as text. Days without messages are left out."""
+    scope = report.scope
+    about = ", ".join(filter(None, [scope.message_name, scope.course_id and f"about {scope.course_id}"]))
+    days = [(str(one.day), one.counts) for one in report.days if one.counts.found]
+    return [
+        f"{scope.site.domain}, {scope.first_day} to {scope.last_day}{', ' if about else ''}{about}",
+        f"Learners reached: {report.learners_reached}",
+        *_shares(report.total),
+        "",
+        *_table("message", [(one.message, one.counts) for one in report.messages], report.total),
+        "",
+        *_table("day", days, report.total),
+        "",
+        *in_columns(
+            [("not sent", "reason", "messages"), *((one.outcome, one.reason, str(one.count)) for one in report.reasons)]
+        ),
+        *([] if compared is None else ["", *_compared(compared)]),
+    ]
+
+
+def _shares(total: Counts) -> Iterable[str]:
+    for name in ("opened", "clicked", "opted_out"):
+        share = total.share_of_sent(name)
+        if share is not None:
+            yield f"{LABELS[name]}: {percent(share)} of those sent"
+
+
+def _table(first_column: str, rows: Iterable[tuple[str, Counts]], total: Counts) -> list[str]:
+    """The counts in columns, their sum below."""
+
+    def row(name: str, counts: Counts) -> Sequence[str]:
+        return (name, *(str(getattr(counts, column)) for column in COUNT_NAMES))
+
+    heading = (first_column, *(str(LABELS[name]).lower() for name in COUNT_NAMES))
+    return in_columns([heading, *(row(*one) for one in rows), row("in all", total)])
+
+
+def _compared(compared: Comparison) -> list[str]:
+    heading = ("what learners did", "scheduled", "held back", "difference (percentage points)", interval_heading())
+    rows = [
+        (
+            str(one.label),
+            *(share_of(group.count, group.of, group.rate) for group in (one.scheduled, one.held_back)),
+            points(one.difference),
+            interval(one.low, one.high),
+        )
+        for one in compared.effects
+    ]
+    return [
+        f"Learners with a schedule: {compared.scheduled_count}. Held back by the draw: {compared.held_back_count}.",
+        *(in_columns([heading, *rows]) if rows else []),
+        *(f"{one.label}: {one.verdict}" for one in compared.effects),
+        *map(str, compared.notes),
+    ]
