@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -59,8 +59,7 @@ def tables(report: MessageReport) -> dict[str, Table]:
 
 def compared(scope: ReportScope, now: datetime) -> Comparison:
     """The two groups side by side. Asks the LMS, so it may take its time."""
-    compare: Callable[[ReportScope, datetime], Comparison] = vars(comparison)["compare"]
-    return compare(scope, now)
+    return comparison.compare(scope, now)
 
 
 def comparison_table(found: Comparison) -> Table:
