@@ -25,7 +25,7 @@ from schedules.reporting import ReportScope, charts, tables
 from schedules.reporting.choices import recent_courses
 from schedules.reporting.comparison import Comparison, Effect
 from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport, ReasonCount, count
-from schedules.reporting.words import LABELS, interval, interval_heading, number, percent, points, share_of
+from schedules.reporting.words import LABELS, interval, interval_heading, number, of_sent, points, share_of
 
 logger = logging.getLogger(__name__)
 
@@ -144,9 +144,8 @@ def _numbers(report: MessageReport) -> dict[str, Any]:
     total = report.total
     figures = [Figure(label=_("Learners reached"), number=number(report.learners_reached))]
     for name in COUNT_NAMES:
-        share = total.share_of_sent(name) if name in _SHARES else None
-        text = "" if share is None else _("%(share)s of those sent") % {"share": percent(share)}
-        figures.append(Figure(label=LABELS[name], number=number(getattr(total, name)), share=text))
+        share = of_sent(total, name) if name in _SHARES else ""
+        figures.append(Figure(label=LABELS[name], number=number(getattr(total, name)), share=share))
     return {
         "report": report,
         "figures": figures,

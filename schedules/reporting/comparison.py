@@ -19,7 +19,8 @@ from schedules.host import Answers, Host, ask, get_host
 from schedules.reporting import ReportScope
 from schedules.reporting.draw import Enrolled, Group, Span, groups, spans_of_the_draw
 from schedules.reporting.statistics import difference
-from schedules.reporting.verdicts import LABELS, number, verdict
+from schedules.reporting.verdicts import LABELS, verdict
+from schedules.reporting.words import number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

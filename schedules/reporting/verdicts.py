@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from schedules.reporting.statistics import Difference
+from schedules.reporting.words import number, tenths
 
 #: Below these, an interval is so wide, or hangs on so few people, that it would only mislead.
 LEAST_LEARNERS, LEAST_EVENTS = 30, 5
@@ -96,11 +96,6 @@ def _too_few(text: str, count: int) -> str:
     return text % {"count": number(count), "least": number(LEAST_EVENTS)}
 
 
-def number(count: int) -> str:
-    """As the reader writes it."""
-    return number_format(count, use_l10n=True, force_grouping=True)
-
-
 def _points(rate: float) -> str:
     """Percentage points; nothing is never less than nothing."""
-    return number_format(round(100 * rate, 1) + 0.0, decimal_pos=1, use_l10n=True).replace("-", "−")
+    return tenths(round(100 * rate, 1) + 0.0).replace("-", "−")

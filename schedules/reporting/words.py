@@ -6,6 +6,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from schedules.conf import conf
+from schedules.reporting.counts import Counts
+
 #: How people know the counts, wherever they are shown.
 LABELS = {
     "sent": gettext_lazy("Sent"),
@@ -17,6 +20,9 @@ LABELS = {
     "pending": gettext_lazy("Pending"),
 }
 
+#: What is noted only while a setting is on.
+_SETTINGS = {"opened": "TRACK_OPENS", "clicked": "TRACK_CLICKS"}
+
 
 def number(count: int) -> str:
     """A count, its thousands set apart as the language does."""
@@ -26,7 +32,17 @@ def number(count: int) -> str:
 def percent(share: float) -> str:
     """A share from 0 to 1."""
     # Translators: a share, such as 4.5 %.
-    return _("%(number)s %%") % {"number": _tenths(100 * share)}
+    return _("%(number)s %%") % {"number": tenths(100 * share)}
+
+
+def of_sent(counts: Counts, name: str) -> str:
+    """The share of the count `name` among those sent, or that nobody notes it; empty where nothing was sent."""
+    setting = _SETTINGS.get(name)
+    if setting and not getattr(counts, name) and not getattr(conf, setting.lower()):
+        # Translators: about opens or clicks; %(setting)s is the name of a setting.
+        return _("not noted: %(setting)s is off") % {"setting": setting}
+    share = counts.share_of_sent(name)
+    return "" if share is None else _("%(share)s of those sent") % {"share": percent(share)}
 
 
 def share_of(count: int, of: int, rate: float | None) -> str:
@@ -44,7 +60,7 @@ def points(difference: float | None) -> str:
         return "–"
     rounded = round(100 * difference, 1)
     sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
-    return f"{sign}{_tenths(abs(rounded))}"
+    return f"{sign}{tenths(abs(rounded))}"
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -60,6 +76,6 @@ def interval_heading() -> str:
     return _("%(number)d %% interval") % {"number": 95}
 
 
-def _tenths(value: float) -> str:
-    """With one digit after the point, rounded: Django's own function cuts off."""
+def tenths(value: float) -> str:
+    """A number with one digit after the point, rounded: Django's own function cuts off."""
     return number_format(round(value, 1), 1)

@@ -18,7 +18,7 @@ from schedules.reporting import ReportScope, tables
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
 from schedules.reporting.counts import COUNT_NAMES, MOST_DAYS, Counts, MessageReport, count
-from schedules.reporting.words import LABELS, interval, interval_heading, percent, points, share_of
+from schedules.reporting.words import LABELS, interval, interval_heading, of_sent, points, share_of
 
 
 class Command(BaseCommand):
@@ -106,9 +106,8 @@ def lines(report: MessageReport, compared: Comparison | None) -> list[str]:
 
 def _shares(total: Counts) -> Iterable[str]:
     for name in ("opened", "clicked", "opted_out"):
-        share = total.share_of_sent(name)
-        if share is not None:
-            yield f"{LABELS[name]}: {percent(share)} of those sent"
+        if text := of_sent(total, name):
+            yield f"{LABELS[name]}: {text}"
 
 
 def _table(first_column: str, rows: Iterable[tuple[str, Counts]], total: Counts) -> list[str]:
