@@ -136,8 +136,8 @@ def without_isolates(text: str) -> str:
 
 
 def without_uuids(text: str) -> str:
-    """A part less the uuids in its links: each message has its own, made of ids that depend on what ran before."""
-    text = re.sub(r"(?<=/click/)[\w.-]+", "TOKEN", text)
+    """A part less the uuids and tokens in its links: each message has its own, of ids that differ from run to run."""
+    text = re.sub(r"/(click|unsubscribe)/[\w.-]+", r"/\1/TOKEN", text)
     return re.sub(r"(?<=utm_content=)[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}", "UUID", text)
 
 

@@ -3,7 +3,6 @@
 After a change of words or looks: `pytest tests/acceptance/test_golden.py --update-golden`, and read the diff.
 """
 
-import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from schedules.models import Schedule
 from tests.emails import without_uuids
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, started
 
-TOKEN = re.compile(r"(?<=/unsubscribe/)[\w.-]+")
 GOLDEN = Path(__file__).parent.parent / "golden"
 
 HOSTILE = "Bees & “Wasps”: <b>friends</b>\r\nBcc: everybody@example.com"
@@ -74,7 +72,7 @@ def test_an_email_arrives_as_it_was_approved(case, email_channel, settings, pyte
     assert [header for header in mail.message() if header.lower() == "bcc"] == []
     arrived = {"txt": f"Subject: {mail.subject}\n\n{mail.body}", "html": html}
     for suffix, whole in arrived.items():
-        content = TOKEN.sub("TOKEN", without_uuids(whole))  # it too holds ids
+        content = without_uuids(whole)
         path = GOLDEN / f"{case}.{suffix}"
         if pytestconfig.getoption("--update-golden"):
             path.write_text(content, encoding="utf-8")
