@@ -60,6 +60,7 @@ class Command(BaseCommand):
             f"  .venv/bin/python manage.py send_recurring_nudge {school.OTHER_SITE_DOMAIN} --date {today}\n"
             f"  .venv/bin/python manage.py send_course_update {school.SITE_DOMAIN} --date {today} "
             "--override-recipient-email me@example.com\n"
+            f"  .venv/bin/python manage.py schedules_report {school.SITE_DOMAIN} --compare\n"
             "  make demo again: nothing is sent twice"
         )
 
