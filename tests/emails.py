@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+from django.core.mail import EmailMultiAlternatives
 from edx_ace import presentation
 from edx_ace.channel.file import FileEmailChannel
 from edx_ace.channel.mixins import EmailChannelMixin
@@ -139,6 +140,12 @@ def without_uuids(text: str) -> str:
     """A part less the uuids and tokens in its links: each message has its own, of ids that differ from run to run."""
     text = re.sub(r"/(click|unsubscribe)/[\w.-]+", r"/\1/TOKEN", text)
     return re.sub(r"(?<=utm_content=)[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}", "UUID", text)
+
+
+def html_of(mail: EmailMultiAlternatives) -> str:
+    """The HTML part of what was sent by Django's mail API."""
+    ((html, _kind),) = mail.alternatives
+    return str(html)
 
 
 def words_of(html: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from celery import current_app
 from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
+from django.core.management import call_command
 from opaque_keys.edx.keys import CourseKey
 
 from schedules.contrib.lms.models import Course, CourseEnrollment, CourseMode, LearnerProfile, Section
@@ -74,6 +75,11 @@ def enroll(learner: User, course: Course, days_ago: int = 3, **fields: Any) -> C
 
 def enable_deadlines(days: int = 21) -> None:
     DynamicUpgradeDeadlineConfiguration.objects.create(enabled=True, deadline_days=days)
+
+
+def send_nudges(**options: Any) -> None:
+    """Run the nudges of `TODAY`."""
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0, **options)
 
 
 def schedule_of(learner: User, course: Course) -> Schedule:

@@ -21,13 +21,13 @@ from django.views.decorators.http import require_safe
 from schedules.admin.report_form import ReportForm
 from schedules.exceptions import where
 from schedules.models import Report
-from schedules.reporting import ReportScope, charts, tables
+from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import recent_courses
 from schedules.reporting.comparison import Comparison, Effect
 from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport, ReasonCount, count
 from schedules.reporting.words import LABELS, interval, interval_heading, number, of_sent, points, share_of
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 #: Of these it is said what share of the sent ones they are.
 _SHARES = ("opened", "clicked", "opted_out")
@@ -141,6 +141,8 @@ def _query(form: ReportForm) -> str:
 
 
 def _numbers(report: MessageReport) -> dict[str, Any]:
+    from schedules.reporting import charts  # noqa: PLC0415 - every process loads the admin, few of them draw
+
     total = report.total
     figures = [Figure(label=_("Learners reached"), number=number(report.learners_reached))]
     for name in COUNT_NAMES:
@@ -195,9 +197,9 @@ def _in_ledger(scope: ReportScope, one: ReasonCount, types: Mapping[str, str]) -
 def _compared(scope: ReportScope) -> Comparison | None:
     """Null where the LMS did not answer, whatever its way not to."""
     try:
-        return tables.compared(scope, timezone.now())
+        return comparison.compare(scope, timezone.now())
     except Exception as error:  # noqa: BLE001 - hosts are others' code, and the counts are shown all the same
-        logger.error("Learners of site %s could not be compared: %s", scope.site.pk, where(error))
+        log.error("Learners of site %s could not be compared: %s", scope.site.pk, where(error))
         return None
 
 

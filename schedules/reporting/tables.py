@@ -7,12 +7,11 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from schedules.reporting import ReportScope, comparison
+from schedules.reporting import ReportScope
 from schedules.reporting.comparison import Comparison, Effect, Share
 from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport
 
@@ -55,11 +54,6 @@ def tables(report: MessageReport) -> dict[str, Table]:
         ),
     ]
     return {table.name: table for table in every}
-
-
-def compared(scope: ReportScope, now: datetime) -> Comparison:
-    """The two groups side by side. Asks the LMS, so it may take its time."""
-    return comparison.compare(scope, now)
 
 
 def comparison_table(found: Comparison) -> Table:

@@ -95,7 +95,7 @@ class _Sender:
     def __init__(self) -> None:
         self._queue: Queue[_Hit] = Queue(MOST_WAITING)
         Thread(target=self._send_all, name="schedules-ga4", daemon=True).start()
-        atexit.register(self.flush)
+        atexit.register(flush)  # of the process that ends: a fork inherits the registration
 
     def put(self, hit: _Hit) -> None:
         try:

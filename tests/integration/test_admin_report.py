@@ -264,6 +264,12 @@ def test_a_narrowed_message_says_that_it_does_not_narrow_the_comparison(show, si
     assert "Which message was chosen makes no difference here" in show(compare=1, message="courseupdate").text
 
 
+def test_a_table_of_counts_asks_for_no_comparison(site, asked, capsys):
+    call_command("schedules_report", site.domain, "--compare", "--csv", "days")
+    assert capsys.readouterr().out.startswith("day,")
+    assert asked == []
+
+
 def test_the_command_says_why_nothing_is_compared(site, monkeypatch):
     def refuse(scope, now):
         raise HostError("learner 7 is odd")

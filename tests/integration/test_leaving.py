@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.sites.models import Site
-from django.core.management import call_command
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -16,7 +15,7 @@ from schedules.exceptions import HostError
 from schedules.models import OptOut, Schedule, ScheduledMessage
 from schedules.unsubscribe import Token, page_path
 from tests.mail_server import mail_server
-from tests.world import TODAY, enroll, make_course, make_learner, open_site, schedule_of
+from tests.world import enroll, make_course, make_learner, open_site, schedule_of, send_nudges
 
 pytestmark = pytest.mark.django_db
 
@@ -392,10 +391,6 @@ def test_the_host_hears_of_each_wish_and_its_faults_are_its_own(client, site, al
 # Messages -----------------------------------------------------------------------------------------
 
 
-def send(**options):
-    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0, **options)
-
-
 def test_a_mail_client_finds_the_link_in_the_headers_and_one_click_ends_these_e_mails(
     client, school, settings, smtp_server
 ):
@@ -405,20 +400,20 @@ def test_a_mail_client_finds_the_link_in_the_headers_and_one_click_ends_these_e_
         enroll(alice, make_course(f"Course {number}"))
     with mail_server() as server:
         smtp_server(server.port)
-        send()
+        send_nudges()
     head, _, _ = server.raw[0].partition(b"\r\n\r\n")
     assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in head + b"\r\n"
     ((url,),) = (re.findall(rb"^List-Unsubscribe:\s+<(https://example\.com/[!-~]+)>\r?$", head, re.M),)
     assert len(url) < 500
     assert client.post(urlsplit(url.decode()).path, ONE_CLICK).status_code == 200
     ScheduledMessage.objects.all().delete()
-    send()
+    send_nudges()
     assert [row.reason for row in ScheduledMessage.objects.all()] == ["opted-out"]
 
 
 def test_both_mail_channels_carry_the_headers_and_an_address_of_the_sites(client, site, alice, garden, email_channel):
     SiteConfiguration.objects.create(site=site, enabled=True, site_values={"unsubscribe_address": "leave@example.com"})
-    send()
+    send_nudges()
     headers = email_channel[0].extra_headers
     assert re.fullmatch(
         r"<https://example\.com/schedules/unsubscribe/[\w.-]+>, <mailto:leave@example\.com\?subject=unsubscribe>",
@@ -431,14 +426,14 @@ def test_both_mail_channels_carry_the_headers_and_an_address_of_the_sites(client
 def test_a_project_without_the_page_has_no_link_and_no_headers(site, alice, garden, email_channel, monkeypatch):
     monkeypatch.setattr(LmsHost, "dashboard_url", lambda self, site_id: "/dashboard")
     monkeypatch.setattr(LmsHost, "course_links", lambda self, keys: {})
-    send()
+    send_nudges()
     (email,) = email_channel
     assert [name for name in email.extra_headers if name.startswith("List-")] == []
     assert "unsubscribe" not in email.body
 
 
 def test_a_testers_click_changes_nothing_for_the_learner(client, site, alice, garden, email_channel):
-    send(override_recipient_email="tester@example.org")
+    send_nudges(override_recipient_email="tester@example.org")
     (email,) = email_channel
     path = urlsplit(email.extra_headers["List-Unsubscribe"].strip("<>")).path
     assert "This link came with a test e-mail." in text_of(client.get(path))

@@ -12,13 +12,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alice(client):
-    learner = make_learner()
-    client.force_login(learner)
-    return learner
-
-
-@pytest.fixture
 def staff(client):
     client.force_login(User.objects.create_superuser("staff"))
     return client

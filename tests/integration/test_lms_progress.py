@@ -19,13 +19,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alice(client):
-    learner = make_learner()
-    client.force_login(learner)
-    return learner
-
-
-@pytest.fixture
 def garden():
     return make_course(price=49)
 

@@ -14,6 +14,7 @@ from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.exceptions import HostError
 from schedules.models import OwnWords, ScheduledMessage
+from tests.emails import html_of
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +34,6 @@ def write(site=None, message_name=NUDGE, **values):
 
 def send(command="send_recurring_nudge", **options):
     call_command(command, "example.com", date=TODAY.isoformat(), verbosity=0, **options)
-
-
-def html_of(mail):
-    ((html, _kind),) = mail.alternatives
-    return html
 
 
 class SilentHost(LmsHost):

@@ -1,5 +1,6 @@
 """Clicks and opens: noted in the ledger after the learner got their page, and never in their way."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -8,7 +9,6 @@ from uuid import uuid4
 import pytest
 from django.contrib.sites.models import Site
 from django.core.cache import cache
-from django.core.management import call_command
 from django.db import DatabaseError
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -20,11 +20,12 @@ from schedules.contrib.lms.models import SiteConfiguration
 from schedules.models import OptOut, ScheduledMessage
 from schedules.previewing import preview, sample_message
 from schedules.tracking import first_party, ga4
-from tests.emails import Page
+from tests.apart import run_apart
+from tests.emails import Page, html_of
 from tests.google_server import GoogleServer
 from tests.mail_server import wait_until
 from tests.visits import visit
-from tests.world import TODAY, enable_deadlines, enroll, free_port, make_course, make_learner, open_site
+from tests.world import free_port, open_site, send_nudges
 
 pytestmark = pytest.mark.django_db
 
@@ -37,24 +38,6 @@ def elsewhere(request):
 
 
 urlpatterns = [path("learn/<path:rest>", elsewhere), *demo_urlpatterns]
-
-
-def send(**options):
-    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0, **options)
-
-
-@pytest.fixture
-def garden(email_channel):
-    """Alice takes the garden course, and is due."""
-    open_site()
-    enable_deadlines()
-    course = make_course(price=49)
-    enroll(make_learner(), course)
-    return course
-
-
-def html_of(mail):
-    return next(part.content for part in mail.alternatives)
 
 
 def local(url):
@@ -81,7 +64,7 @@ def row():
 
 
 def test_a_click_leads_to_the_page_with_its_parameters_and_is_noted(garden, email_channel, client):
-    send()
+    send_nudges()
     link = course_link(email_channel[0])
     assert row().clicked_at is None
     answer = client.get(link)
@@ -95,7 +78,7 @@ def test_a_click_leads_to_the_page_with_its_parameters_and_is_noted(garden, emai
 
 
 def test_every_link_to_a_page_is_counted_and_none_to_others_or_to_leave(garden, email_channel, client):
-    send()
+    send_nudges()
     (mail,) = email_channel
     pages = [link for link in Page(html_of(mail)).links if link.startswith("https://example.com/")]
     plain = [link for link in pages if "/click/" not in link]
@@ -109,7 +92,7 @@ def test_every_link_to_a_page_is_counted_and_none_to_others_or_to_leave(garden, 
 
 def test_links_lead_straight_where_clicks_are_not_to_be_noted(garden, email_channel, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, "TRACK_CLICKS": False}
-    send()
+    send_nudges()
     assert "/click/" not in html_of(email_channel[0])
     assert course_link(email_channel[0]).startswith("/courses/course-v1:MeadowX%2BC1%2B2026/?utm_source=schedules")
 
@@ -123,7 +106,7 @@ def test_links_lead_straight_where_the_project_has_no_such_page(settings):
 
 
 def test_the_first_click_counts(garden, email_channel, client):
-    send()
+    send_nudges()
     link = course_link(email_channel[0])
     client.get(link)
     first = row().clicked_at
@@ -136,21 +119,21 @@ def test_the_first_click_counts(garden, email_channel, client):
     "ask", [{"method": "HEAD"}, {"HTTP_SEC_PURPOSE": "prefetch;prerender"}, {"HTTP_PURPOSE": "prefetch"}]
 )
 def test_what_nobody_asked_for_is_no_click(garden, email_channel, client, ask):
-    send()
+    send_nudges()
     answer = client.generic(ask.pop("method", "GET"), course_link(email_channel[0]), **ask)
     assert answer.status_code == 302
     assert row().clicked_at is None
 
 
 def test_a_click_is_no_place_to_post_to(garden, email_channel, client):
-    send()
+    send_nudges()
     assert client.post(course_link(email_channel[0])).status_code == 405
     assert row().clicked_at is None
 
 
 def test_no_cache_keeps_it_and_no_robot_lists_it(garden, email_channel, client, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send()
+    send_nudges()
     (pixel,) = pixels_of(email_channel[0])
     for url in (course_link(email_channel[0]), pixel):
         answer = client.get(url)
@@ -162,7 +145,7 @@ def test_no_cache_keeps_it_and_no_robot_lists_it(garden, email_channel, client, 
 def test_nobody_has_to_sign_in(garden, email_channel, client, settings):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send()
+    send_nudges()
     (mail,) = email_channel
     (leave,) = {local(link) for link in Page(html_of(mail)).links if "/unsubscribe/" in link}
     assert client.get(leave).status_code == 200
@@ -182,7 +165,7 @@ def damaged(link):
 
 
 def test_a_damaged_link_still_leads_to_the_course_and_counts_for_nothing(garden, email_channel, client):
-    send()
+    send_nudges()
     link = course_link(email_channel[0])
     whole = client.get(link)["Location"]
     ScheduledMessage.objects.update(clicked_at=None)
@@ -210,7 +193,7 @@ def test_a_damaged_link_still_leads_to_the_course_and_counts_for_nothing(garden,
 )
 @pytest.mark.parametrize("is_signed", [False, True])
 def test_nobody_makes_of_it_a_link_to_elsewhere(garden, email_channel, client, way, is_signed):
-    send()
+    send_nudges()
     token = course_link(email_channel[0]).split("/")[3] if is_signed else "x"
     answer = client.get(f"/schedules/click/{token}/{way}?next=//evil.example")
     target = urlsplit(answer["Location"])
@@ -250,7 +233,7 @@ def test_a_page_of_another_host_is_reached_by_a_whole_link_alone(client):
 
 def test_a_token_for_one_thing_is_none_for_another(garden, email_channel, client, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send()
+    send_nudges()
     (pixel,), link = pixels_of(email_channel[0]), course_link(email_channel[0])
     open_token, click_token = pixel.split("/")[-1].removesuffix(".gif"), link.split("/")[3]
     client.get(f"/schedules/click/{open_token}/dashboard")
@@ -262,13 +245,13 @@ def test_a_token_for_one_thing_is_none_for_another(garden, email_channel, client
 
 
 def test_opens_are_not_counted_unless_that_is_wanted(garden, email_channel):
-    send()
+    send_nudges()
     assert pixels_of(email_channel[0]) == []
 
 
 def test_an_open_gets_its_picture_and_is_noted(garden, email_channel, client, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send()
+    send_nudges()
     (pixel,) = pixels_of(email_channel[0])
     answer = client.get(pixel)
     assert (answer.status_code, answer["Content-Type"]) == (200, "image/gif")
@@ -280,7 +263,7 @@ def test_an_open_gets_its_picture_and_is_noted(garden, email_channel, client, se
 
 def test_a_pixel_that_is_not_ours_is_a_picture_too(garden, email_channel, client, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send()
+    send_nudges()
     (pixel,) = pixels_of(email_channel[0])
     for other in ("/schedules/open/x.gif", pixel[:-6] + ".gif"):
         answer = client.get(other)
@@ -297,7 +280,7 @@ def test_a_sample_opens_nothing(settings):
 
 def test_a_test_message_is_in_no_ledger_and_works(garden, email_channel, client, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send(override_recipient_email="tester@example.com")
+    send_nudges(override_recipient_email="tester@example.com")
     (mail,) = email_channel
     assert client.get(course_link(mail)).status_code == 302
     assert client.get(pixels_of(mail)[0]).status_code == 200
@@ -308,7 +291,7 @@ def test_a_test_message_is_in_no_ledger_and_works(garden, email_channel, client,
 
 
 def test_it_is_noted_after_the_answer_has_gone_out(garden, email_channel):
-    send()
+    send_nudges()
     link = course_link(email_channel[0])
     token, way = link.split("/")[3], urlsplit(link).path.split("/", 4)[4]
     answer = views.click(RequestFactory().get(link), token, way)
@@ -320,7 +303,7 @@ def test_it_is_noted_after_the_answer_has_gone_out(garden, email_channel):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_slow_slows_no_page(garden, email_channel, live_server, monkeypatch):
-    send()
+    send_nudges()
     link, noting, done = course_link(email_channel[0]), ledger.note, []
 
     def slow(*arguments):
@@ -337,7 +320,7 @@ def test_a_database_that_is_slow_slows_no_page(garden, email_channel, live_serve
 
 
 def test_a_database_that_is_away_costs_a_number_and_not_the_visit(garden, email_channel, client, monkeypatch, caplog):
-    send()
+    send_nudges()
     link = course_link(email_channel[0])
 
     error = DatabaseError("gone: alice@learners.example.com")
@@ -358,7 +341,7 @@ def test_a_database_that_is_away_costs_a_number_and_not_the_visit(garden, email_
 
 def test_a_flood_costs_no_queries(garden, email_channel, client, django_assert_num_queries, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send()
+    send_nudges()
     (pixel,), link = pixels_of(email_channel[0]), course_link(email_channel[0])
     with django_assert_num_queries(4):  # an update each, and who is to hear of the open
         client.get(pixel)
@@ -374,7 +357,7 @@ def test_a_flood_costs_no_queries(garden, email_channel, client, django_assert_n
 @pytest.mark.django_db(transaction=True)
 def test_a_flood_over_http_counts_once(garden, email_channel, live_server, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
-    send()
+    send_nudges()
     (pixel,), link = pixels_of(email_channel[0]), course_link(email_channel[0])
 
     urls = [f"{live_server.url}{path}" for path in (pixel, link)]
@@ -389,7 +372,7 @@ def test_a_flood_over_http_counts_once(garden, email_channel, live_server, setti
 
 
 def test_the_message_that_made_its_learner_leave_says_so(garden, email_channel, client):
-    send()
+    send_nudges()
     (leave,) = {local(link) for link in Page(html_of(email_channel[0])).links if "/unsubscribe/" in link}
     client.get(leave)
     assert row().opted_out_at is None
@@ -417,7 +400,7 @@ def google(garden, settings):
 
 
 def test_google_hears_of_an_open_without_the_learner(garden, email_channel, client, google):
-    send()
+    send_nudges()
     (pixel,) = pixels_of(email_channel[0])
     client.get(pixel)
     ga4.flush()
@@ -440,7 +423,7 @@ def test_google_hears_of_an_open_without_the_learner(garden, email_channel, clie
 
 
 def test_google_hears_once(email_channel, client, google):
-    send()
+    send_nudges()
     (pixel,) = pixels_of(email_channel[0])
     for _ in range(3):
         client.get(pixel)
@@ -463,7 +446,7 @@ def test_google_hears_once(email_channel, client, google):
 def test_a_site_s_property_wins(email_channel, client, google, site_values, heard_by):
     site = Site.objects.get(domain="example.com")
     SiteConfiguration.objects.create(site=site, enabled=True, site_values=site_values)
-    send()
+    send_nudges()
     pixels = pixels_of(email_channel[0])
     assert len(pixels) == (1 if heard_by else 0)
     for pixel in pixels:
@@ -474,7 +457,7 @@ def test_a_site_s_property_wins(email_channel, client, google, site_values, hear
 
 def test_a_google_that_refuses_costs_an_event(email_channel, client, google, caplog):
     google.statuses = [503]
-    send()
+    send_nudges()
     assert client.get(pixels_of(email_channel[0])[0]).status_code == 200
     ga4.flush()
     lines = [record.getMessage() for record in caplog.records if record.name == ga4.__name__]
@@ -485,7 +468,7 @@ def test_a_google_that_refuses_costs_an_event(email_channel, client, google, cap
 def test_a_google_that_hangs_keeps_nobody_waiting(email_channel, client, google, monkeypatch, caplog):
     monkeypatch.setattr(ga4, "TIMEOUT_SECONDS", 0.5)
     google.hangs = True
-    send()
+    send_nudges()
     (pixel,) = pixels_of(email_channel[0])
     before = time.monotonic()
     assert client.get(pixel).status_code == 200
@@ -497,7 +480,7 @@ def test_a_google_that_hangs_keeps_nobody_waiting(email_channel, client, google,
 
 def test_a_google_that_is_not_there_costs_an_event(email_channel, client, google, settings, caplog):
     settings.SCHEDULES = {**settings.SCHEDULES, "GOOGLE_ANALYTICS_URL": f"http://127.0.0.1:{free_port()}"}
-    send()
+    send_nudges()
     client.get(pixels_of(email_channel[0])[0])
     ga4.flush()
     assert "ConnectionError" in caplog.text
@@ -508,7 +491,7 @@ def test_when_too_many_wait_the_newest_is_dropped(email_channel, client, google,
     monkeypatch.setattr(ga4, "MOST_WAITING", 1)
     monkeypatch.setattr(ga4, "_senders", {})
     google.hangs = True
-    send()
+    send_nudges()
     message = ga4.TrackedMessage(
         app_label="schedules", name="x", uuid=uuid4(), send_uuid=uuid4(), site_domain="x", course_ids=("c" * 200,)
     )
@@ -521,8 +504,37 @@ def test_when_too_many_wait_the_newest_is_dropped(email_channel, client, google,
     assert len(ga4.opened(message)["events"][0]["params"]["label"]) == 100
 
 
+FORK = """
+import os, sys, time
+from uuid import uuid4
+from schedules.tracking import TrackedMessage, ga4
+from tests.google_server import GoogleServer
+
+server = GoogleServer()
+server.hangs = True
+from django.conf import settings
+settings.SCHEDULES = {"GOOGLE_ANALYTICS_URL": server.url}
+message = TrackedMessage(
+    app_label="schedules", name="x", uuid=uuid4(), send_uuid=uuid4(), site_domain="x", course_ids=("c",)
+)
+ga4.tell_opened(ga4.Property(measurement_id="G-ABC123", api_secret="a-secret"), message)
+before = time.monotonic()
+child = os.fork()
+if not child:
+    sys.exit()
+os.waitpid(child, 0)
+print(time.monotonic() - before, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_the_child_of_a_fork_does_not_wait_for_what_its_parent_has_to_tell():
+    assert float(run_apart(FORK)) < 1
+
+
 @pytest.mark.parametrize("setting", ["GOOGLE_ANALYTICS_ACCOUNT", "GOOGLE_ANALYTICS_API_SECRET"])
 def test_half_of_what_google_takes_is_no_pixel(email_channel, google, settings, setting):
     setattr(settings, setting, "")
-    send()
+    send_nudges()
     assert pixels_of(email_channel[0]) == []

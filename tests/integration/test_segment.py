@@ -1,14 +1,11 @@
 """Segment is told of what was sent and who was held back, once, and never stands in anybody's way."""
 
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
@@ -16,7 +13,8 @@ from schedules import api, delivering
 from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.models import HoldBack, ScheduleConfig, ScheduledMessage, SendRun
 from schedules.tracking import segment
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, perform, started
+from tests.apart import run_apart
+from tests.world import enroll, free_port, make_course, make_learner, open_site, perform, send_nudges, started
 
 pytestmark = pytest.mark.django_db
 
@@ -29,10 +27,6 @@ def server(segment_server):
     return segment_server
 
 
-def send(**options):
-    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0, **options)
-
-
 def statuses():
     return dict(ScheduledMessage.objects.values_list("user__username", "status"))
 
@@ -41,7 +35,7 @@ def test_a_message_that_was_taken_is_told_with_its_properties(server, email_chan
     open_site()
     alice, garden = make_learner(), make_course(language="he")
     enroll(alice, garden)
-    send()
+    send_nudges()
     (event,) = server.events
     row = ScheduledMessage.objects.get()
     assert (event["type"], event["event"], event["userId"]) == ("track", "edx.bi.email.sent", str(alice.pk))
@@ -68,7 +62,7 @@ def test_of_many_courses_ten_are_named_and_all_are_counted(server, email_channel
     courses = [make_course(f"Course {number:02}") for number in range(12)]
     for course in reversed(courses):
         enroll(alice, course)
-    send()
+    send_nudges()
     (event,) = server.events
     assert event["properties"]["course_ids"] == [str(course.pk) for course in courses[:10]]
     assert event["properties"]["num_courses"] == 12
@@ -84,7 +78,7 @@ def test_what_was_not_sent_is_not_told(server, email_channel, smtp_server):
     CourseEmailOptout.objects.create(user=bob, course=garden)
     smtp_server(free_port())
     enroll(make_learner("carol"), garden)
-    send()
+    send_nudges()
     assert statuses() == {"alice": "skipped", "bob": "skipped", "carol": "claimed"}
     assert server.request_count == 0
 
@@ -94,7 +88,7 @@ def test_a_batch_is_told_in_few_requests_when_it_ends(server, email_channel, bro
     garden = make_course()
     for number in range(30):
         enroll(make_learner(f"learner{number}", pk=24 * (number + 1)), garden)
-    send()
+    send_nudges()
     perform(broker())
     batches = broker()
     assert server.request_count == 0
@@ -108,7 +102,7 @@ def test_a_message_that_is_recorded_twice_is_the_same_event(server, email_channe
     """Its worker died before it could record it, and another sent it again."""
     open_site()
     enroll(make_learner(), make_course())
-    send()
+    send_nudges()
     perform(broker())
     batch = broker()
     perform(batch)
@@ -122,7 +116,7 @@ def test_a_message_that_is_recorded_twice_is_the_same_event(server, email_channe
 def test_what_could_not_be_recorded_is_not_told(server, email_channel, broker, monkeypatch):
     open_site()
     enroll(make_learner(), make_course())
-    send()
+    send_nudges()
     perform(broker())
     monkeypatch.setattr(delivering.ledger, "record", lambda *_: 1 / 0)
     with pytest.raises(Exception, match="ZeroDivisionError"):
@@ -136,7 +130,7 @@ def test_a_test_message_counts_as_the_learner_s(server, email_channel):
     open_site()
     alice = make_learner()
     enroll(alice, make_course())
-    send(override_recipient_email="tester@example.com")
+    send_nudges(override_recipient_email="tester@example.com")
     (event,) = server.events
     assert event["userId"] == str(alice.pk)
     assert "tester" not in json.dumps(event)
@@ -146,7 +140,7 @@ def test_segment_may_refuse_for_now(server, email_channel):
     server.statuses = [500, 503]
     open_site()
     enroll(make_learner(), make_course())
-    send()
+    send_nudges()
     assert statuses() == {"alice": "sent"}
     assert len(server.events) == 1
     assert server.request_count == 3
@@ -157,7 +151,7 @@ def test_segment_may_refuse_for_good(server, email_channel, caplog):
     open_site()
     alice = make_learner()
     enroll(alice, make_course())
-    send()
+    send_nudges()
     assert statuses() == {"alice": "sent"}
     assert server.request_count == 1
     lines = [record.getMessage() for record in caplog.records if record.name == segment.__name__]
@@ -170,7 +164,7 @@ def test_a_segment_that_is_not_there_costs_no_message(settings, server, email_ch
     monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.3)
     open_site()
     enroll(make_learner(), make_course())
-    send()
+    send_nudges()
     assert statuses() == {"alice": "sent"}
     assert len(email_channel) == 1
 
@@ -191,7 +185,7 @@ def test_a_segment_that_hangs_is_waited_for_once(server, email_channel, monkeypa
         waits.append(time.monotonic() - before)
 
     monkeypatch.setattr(segment, "flush", timed)
-    send()
+    send_nudges()
     assert set(statuses().values()) == {"sent"}
     assert len(email_channel) == len(waits) == 24
     assert [wait > 0.4 for wait in waits] == [True] + [False] * 23
@@ -203,7 +197,7 @@ def test_when_segment_comes_back_it_is_waited_for_again(server, email_channel, m
     enroll(make_learner(), make_course())
     server.hangs = True
     monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.4)
-    send()
+    send_nudges()
     assert server.events == []
     assert segment._current._is_stuck
     server.stop_hanging()
@@ -212,7 +206,7 @@ def test_when_segment_comes_back_it_is_waited_for_again(server, email_channel, m
     segment.flush()
     assert len(server.events) == 1
     enroll(make_learner("bob"), make_course("Bees"))
-    send()
+    send_nudges()
     assert len(server.events) == 2
     assert not segment._current._is_stuck
 
@@ -226,7 +220,7 @@ def test_events_that_do_not_fit_are_dropped_with_their_ids(server, email_channel
     for name in ("bob", "carol"):
         enroll(make_learner(name), make_course(name))
     monkeypatch.setattr(segment._current._client, "track", lambda **_: (False, {}))
-    send()
+    send_nudges()
     assert set(statuses().values()) == {"sent"}
     dropped = [record for record in caplog.records if "was dropped" in record.getMessage()]
     assert len(dropped) == 3
@@ -237,7 +231,7 @@ def test_a_client_that_raises_costs_no_message(server, email_channel, monkeypatc
     alice = make_learner()
     enroll(alice, make_course())
     monkeypatch.setattr(segment._sender()._client, "track", lambda **_: 1 / 0)
-    send()
+    send_nudges()
     assert statuses() == {"alice": "sent"}
     assert "was not queued for Segment: ZeroDivisionError" in caplog.text
 
@@ -246,7 +240,7 @@ def test_a_missing_library_costs_no_message(server, email_channel, monkeypatch, 
     monkeypatch.setitem(sys.modules, "segment.analytics.client", None)
     open_site()
     enroll(make_learner(), make_course())
-    send()
+    send_nudges()
     assert statuses() == {"alice": "sent"}
     assert "its library is missing (schedules.W008)" in caplog.text
 
@@ -310,21 +304,6 @@ def test_who_gets_a_schedule_is_not_told(server):
 
 
 # Processes ----------------------------------------------------------------------------------------
-
-
-def run_apart(code, **environment):
-    """Run code in a Python of its own that has Django set up; returns what it printed."""
-    program = f"import django; django.setup()\n{code}"
-    done = subprocess.run(  # noqa: S603 - code of this module
-        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return done.stdout
 
 
 SEND = """

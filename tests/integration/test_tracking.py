@@ -4,7 +4,6 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 from django.contrib.sites.models import Site
-from django.core.management import call_command
 from django.test import override_settings
 from edx_ace.channel.sailthru import SailthruEmailChannel
 
@@ -12,21 +11,13 @@ from schedules.contrib.lms.models import SiteConfiguration
 from schedules.message_types import message_names
 from schedules.models import OptOut, OwnWords, ScheduledMessage
 from schedules.previewing import preview, sample_message, samples, variants_of
-from tests.emails import Page, render
-from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
+from tests.emails import Page, html_of, render
+from tests.world import send_nudges
 
 pytestmark = pytest.mark.django_db
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 UNIVERSAL = "UA-12345-6"
-
-
-def send(**options):
-    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0, **options)
-
-
-def html_of(mail):
-    return next(part.content for part in mail.alternatives)
 
 
 def links_of(mail):
@@ -37,21 +28,11 @@ def pixels_of(html):
     return [image["src"] for image in Page(html).images if image["src"].startswith("https://www.google-analytics.com/")]
 
 
-@pytest.fixture
-def garden(email_channel):
-    """Alice takes the garden course, and is due."""
-    open_site()
-    enable_deadlines()
-    course = make_course(price=49)
-    enroll(make_learner(), course)
-    return course
-
-
 # Links --------------------------------------------------------------------------------------------
 
 
 def test_links_say_which_message_they_were_in(garden, email_channel):
-    send()
+    send_nudges()
     (mail,) = email_channel
     row = ScheduledMessage.objects.get()
     expected = dict(zip(UTM, ("schedules", "email", "recurringnudge_day3", str(row.pk), str(garden.pk)), strict=True))
@@ -80,7 +61,7 @@ def test_every_link_is_tagged_but_those_to_other_services(name):
 
 
 def test_a_test_message_has_the_same_parameters(garden, email_channel):
-    send(override_recipient_email="tester@example.com")
+    send_nudges(override_recipient_email="tester@example.com")
     (mail,) = email_channel
     (link,) = {link for link in links_of(mail) if "/courses/" in link and "upgrade" not in link}
     query = dict(parse_qsl(urlsplit(link).query))
@@ -95,12 +76,12 @@ def test_links_that_authors_wrote_stay_as_they_were_written(garden, email_channe
         enabled=True,
         intro="Read [the news](https://example.com/news?utm_source=staff).",
     )
-    send()
+    send_nudges()
     assert "https://example.com/news?utm_source=staff" in links_of(email_channel[0])
 
 
 def test_the_link_to_leave_works_with_its_parameters(garden, email_channel, client):
-    send()
+    send_nudges()
     (link,) = {link for link in links_of(email_channel[0]) if "/unsubscribe/" in link}
     path = link.removeprefix("https://example.com")
     assert client.get(path).status_code == 200
@@ -110,7 +91,7 @@ def test_the_link_to_leave_works_with_its_parameters(garden, email_channel, clie
 
 
 def test_headers_for_machines_have_no_parameters(garden, email_channel):
-    send()
+    send_nudges()
     (mail,) = email_channel
     assert "utm_" not in "".join(map(str, mail.extra_headers.values()))
     assert "/unsubscribe/" in mail.extra_headers["List-Unsubscribe"]
@@ -121,7 +102,7 @@ def test_headers_for_machines_have_no_parameters(garden, email_channel):
 
 def test_an_open_is_counted_for_the_message_and_its_course(garden, email_channel, settings):
     settings.GOOGLE_ANALYTICS_TRACKING_ID = UNIVERSAL
-    send()
+    send_nudges()
     (mail,) = email_channel
     row = ScheduledMessage.objects.get()
     (pixel,) = pixels_of(html_of(mail))
@@ -133,7 +114,7 @@ def test_an_open_is_counted_for_the_message_and_its_course(garden, email_channel
 
 
 def test_without_an_id_there_is_no_pixel(garden, email_channel):
-    send()
+    send_nudges()
     assert "google-analytics" not in html_of(email_channel[0])
 
 
@@ -154,7 +135,7 @@ def test_a_site_s_id_wins(garden, email_channel, settings, site_values, tracking
 
     site = Site.objects.get(domain="example.com")
     SiteConfiguration.objects.create(site=site, enabled=True, site_values=site_values)
-    send()
+    send_nudges()
     found = [parse_qs(urlsplit(pixel).query)["tid"][0] for pixel in pixels_of(html_of(email_channel[0]))]
     assert found == ([tracking_id] if tracking_id else [])
 
@@ -177,5 +158,5 @@ def test_a_sample_has_no_pixel(settings):
 
 def test_a_test_message_has_the_pixel(garden, email_channel, settings):
     settings.GOOGLE_ANALYTICS_TRACKING_ID = UNIVERSAL
-    send(override_recipient_email="tester@example.com")
+    send_nudges(override_recipient_email="tester@example.com")
     assert len(pixels_of(html_of(email_channel[0]))) == 1

@@ -14,7 +14,7 @@ from schedules.conf import conf
 from schedules.days import day_of
 from schedules.exceptions import ConfigurationError, HostError
 from schedules.management.send_command import in_columns, parse_date
-from schedules.reporting import ReportScope, tables
+from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
 from schedules.reporting.counts import COUNT_NAMES, MOST_DAYS, Counts, MessageReport, count
@@ -45,11 +45,11 @@ class Command(BaseCommand):
         try:
             conf.validate()
             scope = scope_of(options)
-            is_comparing = options["compare"] or options["csv"] == "comparison"
-            compared = tables.compared(scope, timezone.now()) if is_comparing else None
+            is_comparing = options["csv"] == "comparison" if options["csv"] else options["compare"]
+            compared = comparison.compare(scope, timezone.now()) if is_comparing else None
         except (ConfigurationError, HostError) as error:
             raise CommandError(str(error)) from error
-        if options["csv"] and compared and options["csv"] == "comparison":
+        if options["csv"] and compared:
             self.stdout.write(tables.to_csv(tables.comparison_table(compared)), ending="")
             return
         report = count(scope)

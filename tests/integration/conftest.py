@@ -1,0 +1,23 @@
+"""Learners and courses that several files begin with; a file that needs another one says so itself."""
+
+import pytest
+
+from tests.world import enable_deadlines, enroll, make_course, make_learner, open_site
+
+
+@pytest.fixture
+def alice(client):
+    """A learner, signed in."""
+    learner = make_learner()
+    client.force_login(learner)
+    return learner
+
+
+@pytest.fixture
+def garden(email_channel):
+    """Alice takes the garden course, and is due. Messages go through Django's mail API."""
+    open_site()
+    enable_deadlines()
+    course = make_course(price=49)
+    enroll(make_learner(), course)
+    return course
