@@ -16,7 +16,6 @@ from typing import Any
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract, extract_python
 from babel.messages.mofile import write_mo
-from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
@@ -37,11 +36,20 @@ KEYWORDS: dict[str, Any] = {
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
 
-#: Where Babel's table is wrong (Arabic, from 11 on) or older than CLDR's rules (Hebrew, which has a form for two).
+#: Language -> how many plural forms it has, and which of them the number `n` takes, in C as gettext reads it. These are
+#: CLDR's rules without its forms for whole millions (Spanish, French, Portuguese) and for fractions, which no text of
+#: the app counts. Babel and Django bring tables of their own, which change from version to version (decision 0014).
 #: Source: https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html
 PLURALS = {
+    "en": (2, "(n != 1)"),
     "ar": (6, "n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 && n%100<=99 ? 4 : 5"),
+    "de": (2, "(n != 1)"),
+    "es": (2, "(n != 1)"),
+    "fr": (2, "(n > 1)"),
     "he": (3, "n==1 ? 0 : n==2 ? 1 : 2"),
+    "ja": (1, "0"),
+    "pt-br": (2, "(n > 1)"),
+    "zh-hans": (1, "0"),
 }
 
 #: The first entry of every catalog says which language it is in; `schedules.languages` asks for it.
@@ -75,18 +83,27 @@ DOMAINS = (
 
 
 class StableCatalog(Catalog):
-    """A catalog whose header says nothing that changes from run to run or from machine to machine."""
+    """A catalog that says nothing that changes from run to run, from machine to machine or with Babel's version."""
 
     def __init__(self, language: str) -> None:
-        super().__init__(locale=to_locale(language), header_comment="#", fuzzy=False)
+        if language not in PLURALS:
+            raise LookupError(f"The language {language!r} has no plural forms; add them to PLURALS in {__name__}")
+        super().__init__(header_comment="#", fuzzy=False)
         self.language = language
-        self._num_plurals, self._plural_expr = PLURALS.get(language) or get_plural(self.locale)[:2]
+
+    @property
+    def num_plurals(self) -> int:
+        return PLURALS[self.language][0]
+
+    @property
+    def plural_expr(self) -> str:
+        return PLURALS[self.language][1]
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
         return [
             ("Project-Id-Version", "schedules"),
-            ("Language", str(self.locale)),
+            ("Language", to_locale(self.language)),
             ("MIME-Version", "1.0"),
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Transfer-Encoding", "8bit"),
@@ -120,7 +137,7 @@ def read(domain: Domain, language: str) -> StableCatalog:
     catalog, path = StableCatalog(language), domain.po(language)
     if path.exists():
         with path.open("rb") as file:
-            for message in read_po(file, locale=to_locale(language)):
+            for message in read_po(file):
                 if message.id:
                     message.user_comments.clear()  # Babel takes the words of before, `#| msgid`, for a comment
                     catalog[message.id] = message

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schedules.languages import RELEASED
 from tools import catalogs
-from tools.catalogs import DOMAINS, LANGUAGES, StableCatalog, compiled, extracted, keys, read, updated
+from tools.catalogs import DOMAINS, LANGUAGES, PLURALS, StableCatalog, check, compiled, extracted, keys, read, updated
 from tools.translations import contradictions, faults, plural_index
 
 BOTH = [pytest.param(domain, language, id=f"{domain.name}-{language}") for domain in DOMAINS for language in LANGUAGES]
@@ -261,7 +261,32 @@ def test_one_text_in_two_catalogs_is_translated_alike():
 # Plural forms -------------------------------------------------------------------------------------
 
 
-#: CLDR's plural categories of 0, 1, 2, 3, 11, 100 and 111, by what each language tells apart.
+def test_each_language_has_plural_forms_of_ours():
+    assert PLURALS.keys() == set(RELEASED)
+
+
+@pytest.mark.parametrize(("domain", "language"), BOTH)
+def test_a_catalog_names_the_plural_forms_of_ours(domain, language):
+    texts = domain.po(language).read_text(encoding="utf-8"), domain.mo(language).read_bytes().decode(errors="ignore")
+    headers = [re.findall(r"Plural-Forms: [^;]*;[^;]*;", text) for text in texts]
+    assert headers == [["Plural-Forms: nplurals={}; plural={};".format(*PLURALS[language])]] * 2
+
+
+def test_the_plural_forms_are_ours_whatever_babel_says(monkeypatch):
+    monkeypatch.setattr("babel.messages.plurals.PLURALS", {})
+    monkeypatch.setattr("babel.messages.plurals.DEFAULT_PLURAL", (5, "n % 5"))
+    assert [fault for language in LANGUAGES for fault in check(language)] == []
+    for domain in DOMAINS:
+        for language in LANGUAGES:
+            assert compiled(updated(domain, language)) == domain.mo(language).read_bytes()
+
+
+def test_a_language_without_plural_forms_is_refused():
+    with pytest.raises(LookupError, match="'th' has no plural forms; add them to PLURALS"):
+        StableCatalog("th")
+
+
+#: The plural forms of 0, 1, 2, 3, 11, 100 and 111, by what each language tells apart.
 @pytest.mark.parametrize(
     ("language", "indexes"),
     [
