@@ -132,7 +132,7 @@ def _outcomes(
     is_test = resolver.run.is_test
     user_ids = set(ids) if is_test else {row.user_id for uuid, row in held.items() if uuid not in expired}
     try:
-        decisions = resolver.decide(resolver.schedules_of(user_ids)) if user_ids else []
+        decisions = resolver.decide(resolver.schedules_of(user_ids), now) if user_ids else []
     except HostError as error:  # a temporary one: those that are not stand with their learners
         if is_test:
             raise

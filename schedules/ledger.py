@@ -55,6 +55,7 @@ def open_run(run: Run, now: datetime, stopped: str = "") -> None:
         message_type=run.message_type,
         date=run.today,
         day_offset=run.day_offset,
+        origin=run.origin.value,
         started_at=now,
         finished_at=now if stopped else None,
         leased_until=None if stopped else _lease_end(now),

@@ -238,8 +238,8 @@ def _decision(resolver: Resolver, message_name: str, host: samples.SampleHost) -
 
 
 def _schedule(resolver: Resolver, course: Course) -> Schedule:
-    """A schedule that is due in the resolver's run. It is not saved."""
-    due_at = start_of_day(resolver.run.target_date, conf.time_zone)
+    """A schedule that is due in the resolver's run, around noon. It is not saved."""
+    due_at = start_of_day(resolver.run.target_date, conf.time_zone) + timedelta(hours=12)
     schedule = Schedule(
         user_id=samples.NOBODY,
         course_id=course.id,
