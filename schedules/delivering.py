@@ -157,9 +157,12 @@ def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[_Settled]:
 
 
 def _expires_at(row: ScheduledMessage) -> datetime:
-    """A message's useful life begins with its run, whatever day that was for (SPEC 6.7)."""
+    """A message's useful life begins with the run that first claimed it, whatever day that was for.
+
+    So it begins with its run, or before, where an earlier run had claimed it.
+    """
     days = conf.useful_life_days.get(row.run.message_type, USEFUL_LIFE_DAYS)
-    return row.run.started_at + timedelta(days=days)
+    return min(row.run.started_at, row.created) + timedelta(days=days)
 
 
 def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Outcome:
