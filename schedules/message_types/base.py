@@ -138,7 +138,7 @@ def unsubscribe_url(resolver: Resolver, learner: Learner, decision: Decision, la
         site_id=resolver.site.pk,
         message_type=resolver.key,
         language=language,
-        schedule_ids=tuple(due.schedule.pk for due in decision.courses),
+        course_ids=tuple(due.course.id for due in decision.courses),
         is_test=resolver.run.is_test,
         message_uuid=decision.entry.uuid,
     )
