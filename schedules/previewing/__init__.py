@@ -53,7 +53,7 @@ VARIANTS: Mapping[str, Variant] = {
     "several_courses": Variant(course_count=3),
     "without_upsell": Variant(is_selling=False, has_image=False),
     "longest_names": Variant(course_count=1, is_long=True),
-    "longest_of_several": Variant(course_count=3, is_long=True),
+    "longest_of_several": Variant(course_count=12, is_long=True),
     "other_direction": Variant(is_foreign=True),
 }
 
