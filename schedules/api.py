@@ -13,7 +13,8 @@ from django.db import transaction
 
 from schedules import creating, delivering, ledger, tasks, toggles
 from schedules.conf import conf
-from schedules.data import CourseFact, Run, Totals
+from schedules.data import CourseFact, Run, RunOrigin, Totals
+from schedules.days import last_day as last_day_in
 from schedules.message_types import resolver_for, resolvers
 from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun
 from schedules.optout import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
@@ -22,11 +23,13 @@ from schedules.sites import find_site
 __all__ = [
     "CourseOptOuts",
     "OptOutScope",
+    "RunOrigin",
     "RunReport",
     "course_changed",
     "enqueue_day",
     "find_site",
     "is_finished",
+    "last_day",
     "learner_enrolled",
     "learner_erased",
     "message_type_titles",
@@ -94,6 +97,14 @@ def learner_erased(user_id: int) -> None:
         Schedule.objects.filter(user_id=user_id).delete()
 
 
+def last_day(end: datetime) -> date:
+    """The day by which people know an end, such as a deadline, in the zone of the settings: as messages name it.
+
+    A midnight is the end of the day before it.
+    """
+    return last_day_in(end, conf.time_zone)
+
+
 def message_type_titles() -> dict[str, str]:
     """Message type -> how learners know its e-mails, in the language that is active."""
     return {key: str(resolver.title) for key, resolver in resolvers().items()}
@@ -105,12 +116,14 @@ def enqueue_day(
     today: date,
     *,
     now: datetime,
+    origin: RunOrigin = RunOrigin.DAILY,
     day_offsets: Sequence[int] | None = None,
     override_address: str | None = None,
     show_messages: bool = False,
 ) -> list[RunReport]:
     """Find and queue everything due on `today`; one report per day offset, in the order of `day_offsets`.
 
+    `now` is the clock, unless `origin` says that `today` was asked for by date and is to be the clock of its run.
     Raises `ConfigurationError` before anything is queued when the app, the host or a site is set up wrongly.
     """
     recover()
@@ -124,6 +137,7 @@ def enqueue_day(
             today=today,
             day_offset=day_offset,
             uuid=uuid4(),
+            origin=origin,
             override_address=override_address,
         )
         resolver_class(run, site)  # reads the site's configuration: better refused here than in 24 tasks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,8 @@ from schedules.tracking.first_party import open_path
 from schedules.tracking.ga4 import is_ga4
 from schedules.tracking.pixel import is_universal
 from schedules.unsubscribe import Token, page_path
+
+_WORDS = re.compile(r"schedules/edx_ace/(\w+)/email/words\.txt")
 
 TEMPLATE_FILES = ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html")
 
@@ -61,6 +64,36 @@ def check_templates(**_: Any) -> list[CheckMessage]:
         for file in TEMPLATE_FILES
         if not _has_template(path := f"schedules/edx_ace/{name}/email/{file}")
     ]
+
+
+@register()
+def check_words(**_: Any) -> list[CheckMessage]:
+    """Every message name that the settings ask for says words of its own, also one whose folder was copied."""
+    try:
+        names = message_names()
+    except ConfigurationError:  # E001 says so
+        return []
+    found: list[CheckMessage] = []
+    for name in names:
+        folder = f"schedules/edx_ace/{name}/email"
+        if not _has_template(f"{folder}/words.txt"):
+            found.append(
+                Error(
+                    f"The message {name!r} has no words of its own: there is no template {folder}/words.txt.",
+                    hint="Copy that of a neighbor, such as recurringnudge_day3, and write the message's sentences.",
+                    id="schedules.E006",
+                )
+            )
+        found += [
+            Error(
+                f"The message {name!r} says the words of {other!r}: {path} includes them.",
+                hint='Include "schedules/edx_ace/common/message.txt" in their place; it finds the message\'s own.',
+                id="schedules.E006",
+            )
+            for path in (f"{folder}/body.txt", f"{folder}/body.html")
+            for other in sorted(set(_WORDS.findall(_source(path))) - {name})
+        ]
+    return found
 
 
 @register()
@@ -216,6 +249,14 @@ def _is_on(switch: str) -> bool:
         return bool(getattr(conf, switch))
     except ConfigurationError:  # E001 says so
         return False
+
+
+def _source(path: str) -> str:
+    """A template as it was written; empty where there is none, or not one of Django's."""
+    try:
+        return str(getattr(getattr(get_template(path), "template", None), "source", ""))
+    except TemplateDoesNotExist:
+        return ""
 
 
 def _has_template(path: str) -> bool:

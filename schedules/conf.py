@@ -114,7 +114,7 @@ class Conf:
 
     @property
     def useful_life_days(self) -> Mapping[str, int]:
-        """Message type -> days from its run's start during which a message is worth sending; 3 where not named."""
+        """Message type -> days from its first run's start in which a message is worth sending; 3 where not named."""
         days: Mapping[str, int] = self._own(
             "USEFUL_LIFE_DAYS", Mapping, _are_days_by_name, "a dict of message types and whole numbers from 1"
         )

@@ -83,6 +83,14 @@ class CourseFact(StrEnum):
     VERIFIED_MODE = "verified_mode"
 
 
+class RunOrigin(StrEnum):
+    """What a run's day comes from; these words are stored."""
+
+    DAILY = "daily"
+    DATE = "date"
+    SINCE = "since"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Course:
     """A course run as its host describes it.
@@ -205,8 +213,9 @@ class CourseLinks:
 class Run:
     """One message type for one site, day and day offset.
 
-    `today` is the day for which everything is decided; `uuid` the `SendRun`'s. With an `override_address` it
-    is a test: there is no `SendRun`, every message goes to that address, and the ledger is left alone.
+    `today` is the day for which everything is decided; `uuid` the `SendRun`'s. `origin`: whether that day is today's
+    or a missed one, or was asked for by `--date` or `--since`. With an `override_address` it is a test: there is no
+    `SendRun`, every message goes to that address, and the ledger is left alone.
     """
 
     message_type: str
@@ -214,6 +223,7 @@ class Run:
     today: date
     day_offset: int
     uuid: UUID
+    origin: RunOrigin = RunOrigin.DAILY
     override_address: str | None = None
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from pytz.tzinfo import BaseTzInfo
 
@@ -23,6 +23,14 @@ def day_bounds(day: date, zone: BaseTzInfo) -> tuple[datetime, datetime]:
     return start_of_day(day, zone), start_of_day(day + timedelta(days=1), zone)
 
 
-def day_of(instant: datetime, zone: BaseTzInfo) -> date:
+def day_of(instant: datetime, zone: tzinfo) -> date:
     """The calendar day in `zone` to which `instant` belongs."""
     return instant.astimezone(zone).date()
+
+
+def last_day(end: datetime, zone: tzinfo) -> date:
+    """The day by which people know an end: the last of which anything lies before it.
+
+    A midnight, the first instant of a day, is the end of the day before; any other instant has its own day.
+    """
+    return day_of(end - timedelta(microseconds=1), zone)

@@ -57,7 +57,7 @@ def can_upgrade(
     links: CourseLinks,
     as_of: datetime,
 ) -> bool:
-    """Whether an upgrade may be offered (SPEC 2.4). `as_of`: the first instant of the run's day."""
+    """Whether an upgrade may be offered at `as_of`: what ends at that very instant has not passed."""
     return (
         schedule.upgrade_deadline is not None
         and schedule.upgrade_deadline >= as_of

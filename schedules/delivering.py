@@ -132,7 +132,7 @@ def _outcomes(
     is_test = resolver.run.is_test
     user_ids = set(ids) if is_test else {row.user_id for uuid, row in held.items() if uuid not in expired}
     try:
-        decisions = resolver.decide(resolver.schedules_of(user_ids)) if user_ids else []
+        decisions = resolver.decide(resolver.schedules_of(user_ids), now) if user_ids else []
     except HostError as error:  # a temporary one: those that are not stand with their learners
         if is_test:
             raise
@@ -157,9 +157,12 @@ def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[_Settled]:
 
 
 def _expires_at(row: ScheduledMessage) -> datetime:
-    """A message's useful life begins with its run, whatever day that was for (SPEC 6.7)."""
+    """A message's useful life begins with the run that first claimed it, whatever day that was for.
+
+    So it begins with its run, or before, where an earlier run had claimed it.
+    """
     days = conf.useful_life_days.get(row.run.message_type, USEFUL_LIFE_DAYS)
-    return row.run.started_at + timedelta(days=days)
+    return min(row.run.started_at, row.created) + timedelta(days=days)
 
 
 def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Outcome:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -21,7 +22,7 @@ from schedules.exceptions import where
 from schedules.host import ask, get_host
 from schedules.links import absolute_url
 from schedules.message_types import resolvers
-from schedules.models import Schedule
+from schedules.models import Schedule, ScheduledMessage
 from schedules.optout import OptOutScope, opt_in, opt_out, scopes_of
 from schedules.sites import site_values
 from schedules.unsubscribe import Token, read_token
@@ -69,22 +70,25 @@ class Choices:
 
 
 class Link:
-    """A link that is ours, of a learner of whom the app knows. `courses`: schedule's id -> course's id."""
+    """A link that is ours, of a learner who is there. `course_ids`: those of its message, in their order."""
 
-    def __init__(self, token: Token, site: Site, courses: Mapping[int, str]) -> None:
-        self.token, self.site, self.courses = token, site, courses
+    def __init__(self, token: Token, site: Site, course_ids: Sequence[str]) -> None:
+        self.token, self.site, self.course_ids = token, site, course_ids
 
     @classmethod
     def of(cls, text: str) -> Link | None:
-        """The link whose token is `text`; null if it is not ours, or its site or learner is no more."""
+        """The link whose token is `text`; null if it is not ours, or its site or learner is no more.
+
+        The learner need not have a schedule any more: what they want stays so when they enroll again. A link that came
+        with a test is of nobody whom it could change anything for.
+        """
         token = read_token(text)
         if token is None:
             return None
         site = Site.objects.filter(pk=token.site_id).first()
-        owned = dict(Schedule.objects.filter(user_id=token.user_id).values_list("pk", "course_id"))
-        if site is None or not owned:
+        if site is None or not (token.is_test or _is_user(token.user_id)):
             return None
-        return cls(token, site, {pk: owned[pk] for pk in token.schedule_ids if pk in owned})
+        return cls(token, site, _course_ids(token))
 
     @property
     def language(self) -> str:
@@ -104,7 +108,7 @@ class Link:
 
     @cached_property
     def course_facts(self) -> Mapping[str, Course]:
-        ids = set(self.courses.values())
+        ids = set(self.course_ids)
         known = _whatever(lambda: ask(get_host().courses, ids).values) or {}
         return {one: known.get(one) or Course(id=one, org="", name=one, start=None) for one in ids}
 
@@ -115,9 +119,9 @@ class Link:
         everything = OptOutScope(site_id=self.site.pk)
         offered = [
             OptOutScope(site_id=self.site.pk, message_type=self.token.message_type),
-            *(OptOutScope(site_id=self.site.pk, course_id=course_id) for course_id in self.courses.values()),
+            *(OptOutScope(site_id=self.site.pk, course_id=course_id) for course_id in self.course_ids),
         ]
-        about_us = {"", *self.courses.values()}
+        about_us = {"", *self.course_ids}
         others = [one for one in stopped if one.course_id in about_us and one not in (everything, *offered)]
         types = {scope.message_type for scope in stopped if not scope.course_id}
         return Choices(
@@ -138,10 +142,9 @@ class Link:
             ledger.note(self.token.message_uuid, Reaction.OPTED_OUT, now)
 
     def _choice(self, scope: OptOutScope, stopped: Sequence[OptOutScope], by_host: Collection[OptOutScope]) -> Choice:
-        schedule_id = next((pk for pk, course_id in self.courses.items() if course_id == scope.course_id), "")
         is_stopped = scope in stopped or scope in by_host
         return Choice(
-            value=f"{schedule_id}:{scope.message_type}",
+            value=f"{scope.course_id}:{scope.message_type}",
             scope=scope,
             title=_title(scope.message_type),
             course=self.course_facts[scope.course_id] if scope.course_id else None,
@@ -152,12 +155,35 @@ class Link:
 
     def _stopped_by_host(self) -> set[str]:
         """Ids of the courses about which the LMS itself lets nothing through."""
-        keys = {(self.token.user_id, course_id) for course_id in self.courses.values()}
+        keys = {(self.token.user_id, course_id) for course_id in self.course_ids}
 
         def question(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
             return dict.fromkeys(get_host().opt_outs(asked), True)
 
         return {course_id for _user_id, course_id in _whatever(lambda: ask(question, keys).values) or {}}
+
+
+def _is_user(user_id: int) -> bool:
+    """Whether there is such a user, whatever a project's own manager hides."""
+    return get_user_model()._base_manager.filter(pk=user_id).exists()  # noqa: SLF001 - Django documents it
+
+
+def _course_ids(token: Token) -> Sequence[str]:
+    """The courses of the link's message, by the link itself.
+
+    The ledger, while it has the message, knows those that a link had no room for, and those of an old link, which
+    names schedules, that are no more.
+    """
+    course_ids, is_whole = token.course_ids, not token.is_cut
+    if token.schedule_ids:
+        rows = Schedule.objects.filter(user_id=token.user_id, pk__in=token.schedule_ids)
+        owned = dict(rows.values_list("pk", "course_id"))
+        course_ids = tuple(owned[pk] for pk in token.schedule_ids if pk in owned)
+        is_whole = len(course_ids) == len(token.schedule_ids)
+    if is_whole or token.message_uuid is None:
+        return course_ids
+    message = ScheduledMessage.objects.filter(pk=token.message_uuid, user_id=token.user_id).first()
+    return message.course_ids if message else course_ids
 
 
 def _overlap(one: OptOutScope, other: OptOutScope) -> bool:

@@ -1,8 +1,8 @@
 """The ledger: which message is whose to send, and what became of it. The only writer of `ScheduledMessage`.
 
 `claimed -> delivering -> sent | skipped | failed`, and back to `claimed` for a retry. `sent` is final. A later run
-for the same day takes up again what was skipped or failed. Until `leased_until` somebody answers for a message: a
-queue, a worker, or the wait before a retry; after that it is taken over.
+for the same day takes up again what was skipped or failed, for the rest of its life. Until `leased_until` somebody
+answers for a message: a queue, a worker, or the wait before a retry; after that it is taken over.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db import connections, router, transaction
 from django.db.models import Count, F, Q, QuerySet
 
 from schedules.conf import conf
-from schedules.data import BINS, Outcome, OutcomeStatus, Reaction, Run, Totals
+from schedules.data import BINS, Outcome, OutcomeStatus, Reaction, Run, RunOrigin, SkipReason, Totals
 from schedules.models import ScheduledMessage, SendRun
 
 Status = ScheduledMessage.Status
@@ -55,6 +55,7 @@ def open_run(run: Run, now: datetime, stopped: str = "") -> None:
         message_type=run.message_type,
         date=run.today,
         day_offset=run.day_offset,
+        origin=run.origin.value,
         started_at=now,
         finished_at=now if stopped else None,
         leased_until=None if stopped else _lease_end(now),
@@ -65,7 +66,9 @@ def open_run(run: Run, now: datetime, stopped: str = "") -> None:
 def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
     """Take the messages that nobody has sent or is sending; returns the uuids to deliver, perhaps none.
 
-    Two runs may both be given a message that is `claimed`: `lease` decides between them.
+    Two runs may both be given a message that is `claimed`: `lease` decides between them. A message that is taken up
+    again keeps the life that it has left, however often its day is repeated. It lives anew if `--since` asks for it,
+    and if it was staff's switch that held it back.
     """
     ScheduledMessage.objects.bulk_create(
         [
@@ -88,6 +91,8 @@ def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
     )
     rows = ScheduledMessage.objects.filter(pk__in=[entry.uuid for entry in entries])
     unsent = Q(status__in=(Status.SKIPPED, Status.FAILED)) | Q(status=Status.DELIVERING, leased_until__lt=now)
+    is_anew = Q() if run.origin == RunOrigin.SINCE else Q(reason=SkipReason.DELIVERY_DISABLED)
+    rows.filter(unsent, is_anew).update(created=now)
     rows.filter(unsent).update(
         status=Status.CLAIMED, run_id=run.uuid, reason="", attempts=0, due_at=None, leased_until=_lease_end(now)
     )

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from schedules.data import (
     Learner,
     Outcome,
     Run,
+    RunOrigin,
     Section,
     SkipReason,
     VerifiedMode,
@@ -66,8 +68,9 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What the host says about a batch of schedules, asked in bulk. `as_of`: when the run's day begins."""
+    """What the host says about a batch of schedules, asked in bulk. `as_of`: the instant for which it is judged."""
 
+    as_of: datetime
     courses: Answers[str, Course]
     learners: Answers[int, Learner]
     enrollments: Answers[EnrollmentKey, Enrollment]
@@ -168,9 +171,14 @@ class Resolver(ABC):
         """The due schedules of these learners."""
         return list(self._due_schedules().filter(user_id__in=user_ids).order_by("user_id", "id"))
 
-    def decide(self, schedules: Collection[Schedule]) -> list[Decision]:
-        """What is to be said to the learners of these schedules; who is not due is left out."""
-        facts = self._gather(schedules)
+    def decide(self, schedules: Collection[Schedule], now: datetime) -> list[Decision]:
+        """What is to be said to the learners of these schedules; who is not due is left out.
+
+        What a message says must be so when it leaves, so a day that is done late is judged as of `now`. But a day that
+        was asked for by `--date` is the clock of its run.
+        """
+        as_of = self.as_of if self.run.origin == RunOrigin.DATE else max(self.as_of, now)
+        facts = self._gather(schedules, as_of)
         groups: dict[tuple[int, int | None], list[Schedule]] = defaultdict(list)
         for schedule in schedules:
             if facts.fault(schedule) or self._is_due(schedule, facts):
@@ -186,7 +194,7 @@ class Resolver(ABC):
         database = READ_REPLICA if READ_REPLICA in settings.DATABASES else DEFAULT_DB_ALIAS
         return Schedule.objects.using(database).filter(span & experience & self._scope.condition())
 
-    def _gather(self, schedules: Iterable[Schedule]) -> Facts:
+    def _gather(self, schedules: Iterable[Schedule], as_of: datetime) -> Facts:
         user_ids = {schedule.user_id for schedule in schedules}
         keys = {(schedule.user_id, schedule.course_id) for schedule in schedules}
         course_ids = {schedule.course_id for schedule in schedules}
@@ -198,6 +206,7 @@ class Resolver(ABC):
         ours = optout.opted_out(keys, site_id=self.site.pk, message_type=self.key)
 
         return Facts(
+            as_of=as_of,
             courses=ask(self.host.courses, course_ids),
             learners=ask(self.host.learners, user_ids),
             enrollments=ask(self.host.enrollments, keys),
@@ -215,7 +224,7 @@ class Resolver(ABC):
         return (
             course is not None
             and course.is_self_paced
-            and not deadlines.has_ended(course, self.as_of)
+            and not deadlines.has_ended(course, facts.as_of)
             and learner is not None
             and learner.is_active
             and enrollment is not None
@@ -273,6 +282,6 @@ class Resolver(ABC):
                 mode=facts.modes.values.get(schedule.course_id),
                 days=facts.deadline_days[schedule.course_id],
                 links=links,
-                as_of=self.as_of,
+                as_of=facts.as_of,
             ),
         )

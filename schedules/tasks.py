@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from schedules import delivering, ledger
 from schedules.conf import conf
-from schedules.data import BINS, Outcome, Run, Totals
+from schedules.data import BINS, Outcome, Run, RunOrigin, Totals
 from schedules.exceptions import TaskFailed, where
 from schedules.message_types import resolver_for
 from schedules.models import SendRun
@@ -65,7 +65,7 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
     try:
         resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
         for schedules in resolver.batches(bin_number):
-            ids = _claim(run, resolver.decide(schedules), totals)
+            ids = _claim(run, resolver.decide(schedules, timezone.now()), totals)
             errors += _enqueue_batches(run, ids, totals)
         if not run.is_test:
             ledger.record_bin(run, bin_number, totals.found)
@@ -176,7 +176,12 @@ def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
 
 def _run_of(row: SendRun) -> Run:
     return Run(
-        message_type=row.message_type, site_id=row.site_id, today=row.date, day_offset=row.day_offset, uuid=row.uuid
+        message_type=row.message_type,
+        site_id=row.site_id,
+        today=row.date,
+        day_offset=row.day_offset,
+        uuid=row.uuid,
+        origin=RunOrigin(row.origin),
     )
 
 
@@ -187,6 +192,7 @@ def _arguments(run: Run) -> dict[str, Any]:
         "today": run.today.isoformat(),
         "day_offset": run.day_offset,
         "run_id": str(run.uuid),
+        "origin": run.origin.value,
         "override_address": run.override_address,
     }
 
@@ -198,5 +204,6 @@ def _run(arguments: dict[str, Any]) -> Run:
         today=date.fromisoformat(arguments["today"]),
         day_offset=arguments["day_offset"],
         uuid=UUID(arguments["run_id"]),
+        origin=RunOrigin(arguments.get("origin", RunOrigin.DAILY)),  # older tasks have none
         override_address=arguments["override_address"],
     )

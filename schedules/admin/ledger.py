@@ -188,7 +188,7 @@ class SendRunAdmin(StatusBanner, ReadOnlyAdmin):
     search_fields = ("uuid",)
     search_help_text = _("The uuid of a run (the send_uuid of its messages).")
     fieldsets = (
-        (None, {"fields": ("uuid", "site", "message_type", "date", "day_offset_signed", "target_day")}),
+        (None, {"fields": ("uuid", "site", "message_type", "date", "origin", "day_offset_signed", "target_day")}),
         (_("What became of it"), {"fields": ("state", "started_at", "finished_at", "counts_table", "messages_link")}),
     )
 

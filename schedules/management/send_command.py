@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
-from schedules.data import Totals
+from schedules.data import RunOrigin, Totals
 from schedules.days import day_of
 from schedules.exceptions import ConfigurationError
 from schedules.management import waiting
@@ -74,6 +74,7 @@ class SendCommand(BaseCommand):
                     site,
                     day,
                     now=now,
+                    origin=_origin(options),
                     day_offsets=self.day_offsets(options),
                     override_address=override_address,
                     show_messages=options["verbosity"] > 1,
@@ -153,6 +154,12 @@ def by_reason(counts: Mapping[str, int]) -> str:
     """A count, and in brackets what it is made of."""
     said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
     return f"{sum(counts.values())} ({said})" if said else "0"
+
+
+def _origin(options: Mapping[str, Any]) -> RunOrigin:
+    if options["since"] is not None:
+        return RunOrigin.SINCE
+    return RunOrigin.DAILY if options["date"] is None else RunOrigin.DATE
 
 
 def _days_since(options: Mapping[str, Any], today: date) -> list[date]:

@@ -16,6 +16,7 @@ from edx_ace.recipient import Recipient
 from schedules import languages, toggles
 from schedules.conf import conf
 from schedules.data import Course, Learner, QuietText, Run, one_line
+from schedules.days import last_day
 from schedules.ledger import Entry
 from schedules.links import absolute_url, changed_links
 from schedules.resolving import Decision, DueCourse, Resolver
@@ -125,9 +126,9 @@ def upsell_context(resolver: Resolver, due: DueCourse | None) -> dict[str, Any]:
 
 
 def deadline_text(due: DueCourse) -> str:
-    """The upgrade deadline's day, in the format of the language that is active."""
+    """The last day of the upgrade, in the format of the language that is active."""
     deadline = due.schedule.upgrade_deadline
-    return formats.date_format(deadline.astimezone(conf.time_zone), "DATE_FORMAT") if deadline else ""
+    return formats.date_format(last_day(deadline, conf.time_zone), "DATE_FORMAT") if deadline else ""
 
 
 def unsubscribe_url(resolver: Resolver, learner: Learner, decision: Decision, language: str) -> str:
@@ -137,7 +138,7 @@ def unsubscribe_url(resolver: Resolver, learner: Learner, decision: Decision, la
         site_id=resolver.site.pk,
         message_type=resolver.key,
         language=language,
-        schedule_ids=tuple(due.schedule.pk for due in decision.courses),
+        course_ids=tuple(due.course.id for due in decision.courses),
         is_test=resolver.run.is_test,
         message_uuid=decision.entry.uuid,
     )

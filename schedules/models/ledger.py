@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from schedules.data import RunOrigin
 from schedules.models.schedule import Schedule
 
 
@@ -27,6 +28,16 @@ class SendRun(models.Model):
     message_type = models.CharField(_("message type"), max_length=50)
     date = models.DateField(_("date"), help_text=_("The run's “today”."))
     day_offset = models.SmallIntegerField(_("day offset"), help_text=_("Days from the run's date to the target day."))
+    origin = models.CharField(
+        _("day chosen by"),
+        max_length=10,
+        choices=[
+            (RunOrigin.DAILY.value, _("the calendar")),
+            (RunOrigin.DATE.value, "--date"),
+            (RunOrigin.SINCE.value, "--since"),
+        ],
+        default=RunOrigin.DAILY.value,
+    )
     started_at = models.DateTimeField(_("started"), db_index=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     leased_until = models.DateTimeField(

@@ -53,7 +53,7 @@ VARIANTS: Mapping[str, Variant] = {
     "several_courses": Variant(course_count=3),
     "without_upsell": Variant(is_selling=False, has_image=False),
     "longest_names": Variant(course_count=1, is_long=True),
-    "longest_of_several": Variant(course_count=3, is_long=True),
+    "longest_of_several": Variant(course_count=12, is_long=True),
     "other_direction": Variant(is_foreign=True),
 }
 
@@ -238,8 +238,8 @@ def _decision(resolver: Resolver, message_name: str, host: samples.SampleHost) -
 
 
 def _schedule(resolver: Resolver, course: Course) -> Schedule:
-    """A schedule that is due in the resolver's run. It is not saved."""
-    due_at = start_of_day(resolver.run.target_date, conf.time_zone)
+    """A schedule that is due in the resolver's run, around noon. It is not saved."""
+    due_at = start_of_day(resolver.run.target_date, conf.time_zone) + timedelta(hours=12)
     schedule = Schedule(
         user_id=samples.NOBODY,
         course_id=course.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import cycle, islice
 from typing import Any
 
 from schedules.conf import conf
@@ -207,7 +208,10 @@ def sample_host(
     site_values: Mapping[int, Mapping[str, Any]],
     dashboard: str,
 ) -> SampleHost:
-    """The school with these names: `course_count` self-paced courses in `language`, and a learner at `address`."""
+    """The school with these names: `course_count` self-paced courses in `language`, and a learner at `address`.
+
+    Where there are more courses than names, the names begin again.
+    """
     courses = [
         Course(
             id=f"course-v1:Meadow+{number}+2026",
@@ -218,7 +222,7 @@ def sample_host(
             is_messaging_enabled=True,
             image_url=IMAGE_URL if has_image else None,
         )
-        for number, name in enumerate(names.courses[:course_count], start=1)
+        for number, name in enumerate(islice(cycle(names.courses), course_count), start=1)
     ]
     return SampleHost(
         courses=courses,

@@ -1,4 +1,4 @@
-"""What the templates of the e-mails need beyond Django's tags: lists that end well, names in two directions, and CSS.
+"""What the templates of the e-mails need beyond Django's tags: names in two directions, and CSS.
 
 Stylesheets and colors are templates like all others, so that a host overrides them alike. What they say is worked
 out once for each text they render to, since that hardly ever changes from message to message.
@@ -7,9 +7,9 @@ out once for each text they render to, since that hardly ever changes from messa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from css_inline import CSSInliner
 from django import template
@@ -24,27 +24,12 @@ register = template.Library()
 
 COLORS = "schedules/edx_ace/common/colors.txt"
 
-#: A list in an e-mail ends after so many entries; the rest is counted.
-MOST_LISTED = 8
-
 _FILLER = mark_safe("&#847;&zwnj;&nbsp;" * 30)  # noqa: S308 - a constant
 _CACHED_TEXTS = 64
 _COLOR = re.compile(r"var\(--([\w-]+)\)")
 
 # Reads no file and no network, whatever the HTML names.
 _inliner = CSSInliner(inline_style_tags=False, load_remote_stylesheets=False)
-
-
-@register.filter
-def listed(entries: Sequence[Any]) -> Sequence[Any]:
-    """The entries that a list shows."""
-    return entries[:MOST_LISTED]
-
-
-@register.filter
-def unlisted_count(entries: Sequence[Any]) -> int:
-    """How many more there are."""
-    return max(len(entries) - MOST_LISTED, 0)
 
 
 register.filter(isolated)

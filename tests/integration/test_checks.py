@@ -1,5 +1,8 @@
 """System checks say what is wrong before anything goes wrong at night."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
@@ -7,6 +10,7 @@ from django.test import override_settings
 from schedules import checks
 from schedules.exceptions import ConfigurationError
 from schedules.message_types import message_names, resolver_for, resolvers
+from schedules.previewing import preview
 
 pytestmark = pytest.mark.django_db  # Django's own checks ask the database
 
@@ -131,3 +135,60 @@ def test_every_module_of_message_types_is_one():
 def test_an_unknown_message_type_names_those_there_are():
     with pytest.raises(ConfigurationError, match=r"no message type 'x'. Message types: course_update, recurring"):
         resolver_for("x")
+
+
+# Words --------------------------------------------------------------------------------------------
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "schedules/templates/schedules/edx_ace"
+
+
+@pytest.fixture
+def day_30(settings, tmp_path):
+    """A copy of the folder of day 3, for a nudge of day 30 that the settings ask for."""
+    folder = tmp_path / "schedules/edx_ace/recurringnudge_day30/email"
+    shutil.copytree(TEMPLATES / "recurringnudge_day3/email", folder)
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    settings.SCHEDULES = {**settings.SCHEDULES, "RECURRING_NUDGE_DAYS": [3, 30]}
+    return folder
+
+
+def test_a_copied_folder_is_in_order_and_says_its_own_words(day_30):
+    (day_30 / "words.txt").write_text(
+        '{% extends "schedules/edx_ace/common/nudge_words.txt" %}{% block heading %}A month has passed{% endblock %}'
+    )
+    assert found() == {}
+    shown = preview("recurringnudge_day30", "en")
+    for part in (shown.text, shown.html):
+        assert "A month has passed" in part
+        assert "Learn something new today" not in part
+
+
+@pytest.mark.parametrize("name", ["upgradereminder", "courseupdate"])
+def test_a_copied_folder_with_a_layout_of_its_own_uses_that_one(day_30, name):
+    shutil.copytree(TEMPLATES / name / "email", day_30, dirs_exist_ok=True)
+    details = "{% block details %}Laid out anew{% endblock %}"
+    for part in ("txt", "html"):
+        base = f'{{% extends "schedules/edx_ace/common/base_body.{part}" %}}'
+        (day_30 / f"layout.{part}").write_text(base + details)
+    shown = preview("recurringnudge_day30", "en")
+    assert "Laid out anew" in shown.text
+    assert "Laid out anew" in shown.html
+
+
+def test_a_message_without_words_of_its_own_is_an_error(day_30):
+    (day_30 / "words.txt").unlink()
+    assert found()["schedules.E006"].msg == (
+        "The message 'recurringnudge_day30' has no words of its own: "
+        "there is no template schedules/edx_ace/recurringnudge_day30/email/words.txt."
+    )
+
+
+def test_a_message_that_says_anothers_words_is_an_error(day_30):
+    (day_30 / "body.html").write_text(
+        '{% include "schedules/edx_ace/recurringnudge_day3/email/words.txt" '
+        'with layout="schedules/edx_ace/common/base_body.html" %}'
+    )
+    assert found()["schedules.E006"].msg == (
+        "The message 'recurringnudge_day30' says the words of 'recurringnudge_day3': "
+        "schedules/edx_ace/recurringnudge_day30/email/body.html includes them."
+    )

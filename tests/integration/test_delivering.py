@@ -17,7 +17,7 @@ from waffle.testutils import override_flag
 from schedules import delivering, ledger, toggles
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, Section, SiteConfiguration
-from schedules.data import BINS, Outcome, OutcomeStatus, Run
+from schedules.data import BINS, Outcome, OutcomeStatus, Run, RunOrigin
 from schedules.exceptions import HostError
 from schedules.message_types import resolver_for
 from schedules.models import ScheduledMessage, SendRun
@@ -32,11 +32,21 @@ Status = ScheduledMessage.Status
 
 def claim(site, message_type="recurring_nudge", day_offset=-3):
     """Everything due, claimed but not delivered: (run, uuids)."""
-    run = Run(message_type=message_type, site_id=site.pk, today=TODAY, day_offset=day_offset, uuid=uuid4())
+    run = Run(
+        message_type=message_type,
+        site_id=site.pk,
+        today=TODAY,
+        day_offset=day_offset,
+        uuid=uuid4(),
+        origin=RunOrigin.DATE,
+    )
     ledger.open_run(run, timezone.now())
     resolver = resolver_for(message_type)(run, site)
     decisions = [
-        one for number in range(BINS) for schedules in resolver.batches(number) for one in resolver.decide(schedules)
+        one
+        for number in range(BINS)
+        for schedules in resolver.batches(number)
+        for one in resolver.decide(schedules, timezone.now())
     ]
     ids = ledger.claim(run, [one.entry for one in decisions], timezone.now())
     return run, [str(one) for one in ids]

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from schedules.contrib.lms.models import CourseEmailOptout, CourseEnrollment, CourseMode, Section, SiteConfiguration
-from schedules.data import BINS, ExperienceType, Run
+from schedules.data import BINS, ExperienceType, Run, RunOrigin
 from schedules.message_types import resolver_for
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
@@ -21,16 +21,29 @@ from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learn
 pytestmark = pytest.mark.django_db
 
 
+A_YEAR_LATER = started(-365)
+
+
 def resolver(message_type, site, day_offset):
-    run = Run(message_type=message_type, site_id=site.pk, today=TODAY, day_offset=day_offset, uuid=uuid4())
+    run = Run(
+        message_type=message_type,
+        site_id=site.pk,
+        today=TODAY,
+        day_offset=day_offset,
+        uuid=uuid4(),
+        origin=RunOrigin.DATE,
+    )
     return resolver_for(message_type)(run, site)
 
 
 def decide(message_type, site, day_offset):
-    """All decisions of the day, from all bins."""
+    """All decisions of the day, from all bins. The day was asked for by date, a year ago."""
     one = resolver(message_type, site, day_offset)
     return [
-        decision for number in range(BINS) for schedules in one.batches(number) for decision in one.decide(schedules)
+        decision
+        for number in range(BINS)
+        for schedules in one.batches(number)
+        for decision in one.decide(schedules, A_YEAR_LATER)
     ]
 
 
@@ -258,7 +271,10 @@ def test_sections_that_say_nothing_use_up_no_week():
     def highlights(week):
         one = resolver("course_update", site, -7 * week)
         ((decision,),) = [
-            one.decide(schedules) for number in range(BINS) for schedules in one.batches(number) if schedules
+            one.decide(schedules, A_YEAR_LATER)
+            for number in range(BINS)
+            for schedules in one.batches(number)
+            if schedules
         ]
         return decision.outcome.reason if decision.outcome else one.context(decision.courses)["week_highlights"]
 
@@ -309,7 +325,7 @@ def test_it_asks_the_database_as_often_for_fifty_learners_as_for_one():
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            decisions = [decision for page in one.batches(0) for decision in one.decide(page)]
+            decisions = [decision for page in one.batches(0) for decision in one.decide(page, A_YEAR_LATER)]
         return len(decisions), len(queries)
 
     enroll(make_learner("learner0", pk=24), garden)

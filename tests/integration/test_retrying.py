@@ -190,7 +190,9 @@ def test_an_lms_that_is_away_for_now_is_asked_again(channel, monkeypatch):
     run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
     ledger.open_run(run, timezone.now())
     resolver = tasks.resolver_for("recurring_nudge")(run, site)
-    decisions = [d for number in range(24) for page in resolver.batches(number) for d in resolver.decide(page)]
+    decisions = [
+        d for number in range(24) for page in resolver.batches(number) for d in resolver.decide(page, timezone.now())
+    ]
     ids = [str(uuid) for uuid in ledger.claim(run, [d.entry for d in decisions], timezone.now())]
 
     def be_away(self, user_ids):

@@ -2,16 +2,19 @@
 
 import email.policy
 import re
+from dataclasses import replace
 from email.message import EmailMessage
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.signing import Signer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.unsubscribe import MOST_COURSES, Token, list_headers, page_path, read_token, write_token
+from schedules.unsubscribe import MAX_TOKEN_CHARACTERS, Token, list_headers, page_path, read_token, write_token
 
-TOKEN = Token(7, 1, "recurring_nudge", "en", (12, 13))
+COURSES = ("course-v1:Meadow+B1+2026", "course-v1:Meadow+B2+2026")
+TOKEN = Token(7, 1, "recurring_nudge", "en", COURSES)
 
 tokens = st.builds(
     Token,
@@ -19,8 +22,9 @@ tokens = st.builds(
     site_id=st.integers(0, 2**31),
     message_type=st.text(max_size=50),
     language=st.sampled_from(["en", "he", "pt-br", "zh-hans"]),
-    schedule_ids=st.lists(st.integers(0, 2**63), max_size=MOST_COURSES).map(tuple),
+    course_ids=st.lists(st.text(max_size=25), max_size=5).map(tuple),
     is_test=st.booleans(),
+    message_uuid=st.none() | st.uuids(),
 )
 
 
@@ -35,7 +39,7 @@ def test_what_is_written_is_read(token):
 def test_a_token_is_short_and_made_of_what_urls_and_mail_programs_leave_alone(token):
     text = write_token(token)
     assert re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}", text)
-    assert len(text) < 900
+    assert len(text) <= MAX_TOKEN_CHARACTERS
 
 
 @pytest.mark.parametrize("position", range(len(write_token(TOKEN))))
@@ -58,7 +62,7 @@ def test_a_token_that_was_cut_is_none_of_ours(cut):
 
 
 def test_the_signature_of_one_token_does_not_fit_another():
-    payload, _ = write_token(Token(8, 1, "recurring_nudge", "en", (12, 13))).split(".")
+    payload, _ = write_token(replace(TOKEN, user_id=8)).split(".")
     _, signature = write_token(TOKEN).split(".")
     assert read_token(f"{payload}.{signature}") is None
 
@@ -72,10 +76,30 @@ def test_another_secret_key_and_another_salt_do_not_fit(settings):
     assert read_token(mine) == TOKEN
 
 
-def test_a_message_about_very_many_courses_names_the_first():
-    many = Token(7, 1, "recurring_nudge", "en", tuple(range(10**9, 10**9 + 500)))
-    assert len(page_path(many)) < 500
-    assert read_token(write_token(many)).schedule_ids == many.schedule_ids[:MOST_COURSES]
+def test_a_message_about_forty_courses_of_one_school_names_them_all_in_a_short_link():
+    forty = replace(TOKEN, course_ids=tuple(f"course-v1:MeadowX+C{number}+2026" for number in range(40)))
+    assert read_token(write_token(forty)) == forty
+    assert len(page_path(forty)) < 500
+
+
+def test_a_link_names_as_many_courses_as_it_has_room_for_and_says_that_there_are_more():
+    many = replace(TOKEN, course_ids=tuple(f"course-v1:{uuid4()}+{uuid4()}" for _ in range(500)))
+    assert len(write_token(many)) <= MAX_TOKEN_CHARACTERS
+    found = read_token(write_token(many))
+    assert 0 < len(found.course_ids) < 500
+    assert found == replace(many, course_ids=many.course_ids[: len(found.course_ids)], is_cut=True)
+
+
+def test_a_course_with_the_longest_id_is_named():
+    letters = "".join(map(str, (uuid4() for _ in range(8))))[:255]
+    longest = replace(TOKEN, course_ids=(letters,), message_uuid=uuid4())
+    assert read_token(write_token(longest)) == longest
+
+
+def test_a_link_of_before_still_says_whose_it_is_and_which_schedules():
+    signer = Signer(sep=".", salt="schedules.unsubscribe")
+    old = signer.sign_object([7, 1, "recurring_nudge", "en", [12, 13], 0, UUID(int=5).hex])
+    assert read_token(old) == Token(7, 1, "recurring_nudge", "en", message_uuid=UUID(int=5), schedule_ids=(12, 13))
 
 
 # Headers ------------------------------------------------------------------------------------------
@@ -104,9 +128,9 @@ def test_an_address_of_a_sites_values_cannot_add_a_header():
 
 
 @pytest.mark.parametrize("policy", [email.policy.SMTP, email.policy.default, email.policy.SMTPUTF8])
-@pytest.mark.parametrize("courses", [1, MOST_COURSES])
+@pytest.mark.parametrize("courses", [1, 500])
 def test_a_long_url_is_written_whole_under_modern_policies(policy, courses):
-    url = f"https://example.com{page_path(Token(7, 1, 'recurring_nudge', 'en', tuple(range(10**9, 10**9 + courses))))}"
+    url = f"https://example.com{page_path(replace(TOKEN, course_ids=tuple(str(uuid4()) for _ in range(courses))))}"
     message = EmailMessage(policy=policy)
     for name, value in list_headers(url, "leave@example.com").items():
         message[name] = value

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
+from schedules import api
 from schedules.contrib.lms.models import (
     Course,
     CourseEmailOptout,
@@ -99,7 +100,7 @@ class CourseAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("end"), ordering="end", empty_value="–")
     def ends(self, row: Course) -> str | None:
-        return _day(row.end) if row.end else None
+        return date_format(api.last_day(row.end)) if row.end else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:  # noqa: ARG002
         """A course keeps its id: another one would be another course."""

@@ -116,7 +116,14 @@ def upgrade(request: HttpRequest, course: Course) -> HttpResponse:
         messages.success(request, _("You are working toward a verified certificate."))
         return redirect(course)
     is_verified = row is not None and row.mode == VERIFIED
-    context = {"course": course, "offer": offer, "enrollment": row, "is_verified": is_verified}
+    ends_at = offer and offer.expiration_datetime
+    context = {
+        "course": course,
+        "offer": offer,
+        "last_day": ends_at and api.last_day(ends_at),
+        "enrollment": row,
+        "is_verified": is_verified,
+    }
     return render(request, "schedules_lms/upgrade.html", context)
 
 
