@@ -143,7 +143,9 @@ def enqueue_day(
         resolver_class(run, site)  # reads the site's configuration: better refused here than in 24 tasks
         reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
     stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
-    _open_runs(reports, stopped, now)
+    for report in reports:
+        report.stopped = stopped
+    ledger.open_runs([report.run for report in reports if not report.run.is_test], now, stopped)
     token = delivering.show_messages.set(show_messages)
     try:
         for report in reports:
@@ -168,18 +170,10 @@ def is_finished(reports: Sequence[RunReport]) -> bool:
     for report in reports:
         row = rows.get(report.run.uuid)
         if row is not None and not report.stopped:
-            report.totals = ledger.totals_of(row)
-            report.bins = len(row.counts.get("bins", {}))
+            is_counted = row.finished_at is not None
+            report.totals = ledger.kept_totals(row) if is_counted else ledger.totals_of(row)
+            report.bins = ledger.bins_reported(row)
     return all(row.finished_at is not None for row in rows.values())
-
-
-def _open_runs(reports: Sequence[RunReport], stopped: str, now: datetime) -> None:
-    """All before the first is queued: should this process die in between, the ones not begun are seen as unfinished."""
-    with transaction.atomic():
-        for report in reports:
-            report.stopped = stopped
-            if not report.run.is_test:
-                ledger.open_run(report.run, now, stopped)
 
 
 def _enqueue_run(report: RunReport) -> None:

@@ -7,15 +7,15 @@ import logging
 import random
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.sites.models import Site
-from django.db import InterfaceError, OperationalError, connection
 from django.dispatch import receiver
 from django.template import TemplateSyntaxError
 from django.utils import timezone
@@ -25,6 +25,7 @@ from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import ledger, own_words, pacing, toggles
 from schedules.channels.mail import mail_connection
+from schedules.clock import SHARED_CLOCK
 from schedules.composing import compose
 from schedules.conf import conf
 from schedules.data import (
@@ -39,7 +40,15 @@ from schedules.data import (
     to_retry,
     without_addresses,
 )
-from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, TurnLater, where
+from schedules.exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    HostError,
+    Overtaken,
+    SkipRecipient,
+    TurnLater,
+    where,
+)
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, tracked
 from schedules.models import ScheduledMessage
@@ -48,6 +57,7 @@ from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 from schedules.tracking import segment
 from schedules.tracking.events import email_sent
+from schedules.transient import is_transient, outlast
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +70,6 @@ _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
 USEFUL_LIFE_DAYS = 3
 
 MOST_RETRY_SECONDS = 3600
-
-SECONDS_BETWEEN_RECORDINGS = 1.0
 
 # edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
 _MOST_WAITING = timedelta(seconds=5)
@@ -79,17 +87,18 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     """Send the messages of `ids`: uuids that were claimed or, in a test, learners' ids.
 
     Each message is settled as soon as its channel has answered, so a crash leaves at most one in doubt. A batch
-    that is slow, for its channel hangs, gives back what is left before its lease ends and another takes it.
+    that is slow, for its channel hangs, gives back what is left before its lease ends and another takes it. One that
+    was overtaken nevertheless, for its machine was suspended, hands over nothing more.
     Raises `ConfigurationError`: the messages stay leased, to be taken over later.
     """
     resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
-    held = {} if run.is_test else {row.pk: row for row in ledger.lease([UUID(one) for one in ids], now)}
+    held = {} if run.is_test else {row.pk: row for row in ledger.lease([UUID(one) for one in ids], SHARED_CLOCK)}
     end_of_work = time.monotonic() + conf.lease_seconds / 2
     totals = Totals()
     left = set(held)
     if not held and not run.is_test:  # others were faster, as when a batch was handed out twice
         return totals
-    with mail_connection():
+    with mail_connection(), suppress(Overtaken):
         for uuid, outcome, entry in _outcomes(resolver, ids, held, now):
             row = held.get(uuid)
             final = _final(outcome, row, timezone.now())
@@ -102,25 +111,20 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
             if held and time.monotonic() > end_of_work:  # a test has no lease that could end
                 break
     if left:
-        ledger.give_back([held[uuid] for uuid in left], timezone.now())
+        ledger.give_back([held[uuid] for uuid in left], SHARED_CLOCK)
         totals.pending += len(left)
     return totals
 
 
 def _record(row: ScheduledMessage, outcome: Outcome) -> None:
-    """Settle a message, also when the database is away for a while: what was sent must not be sent again for that."""
-    end_of_patience = time.monotonic() + conf.lease_seconds / 4
-    while True:
-        try:
-            ledger.record([row.pk], outcome, timezone.now(), row.leased_until)
-        except (InterfaceError, OperationalError) as error:
-            if connection.in_atomic_block or time.monotonic() > end_of_patience:
-                raise
-            log.warning("The database is away; message %s waits to be recorded: %s", row.pk, type(error).__name__)
-            connection.close()
-            time.sleep(SECONDS_BETWEEN_RECORDINGS)
-        else:
-            return
+    """Settle a message. What was sent must not be sent again because the database is away.
+
+    So that record is tried for as long as anybody would send the message again; others only as the ledger does itself.
+    """
+    now = timezone.now()
+    is_sent = outcome.status == OutcomeStatus.SENT
+    seconds = (_expires_at(row) - now).total_seconds() if is_sent else 0
+    outlast(partial(ledger.record, [row.pk], outcome, now, row.lease), ScheduledMessage, seconds)
 
 
 def _outcomes(
@@ -149,7 +153,8 @@ def _outcomes(
     words = own_words.read(resolver.site.pk, message_name, [one.entry.course_ids for one in decisions])
     with opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
         for one in decisions:
-            yield _Settled(one.entry.uuid, one.outcome or _send(resolver, message_type, one, words), one.entry)
+            row = held.get(one.entry.uuid)
+            yield _Settled(one.entry.uuid, one.outcome or _send(resolver, message_type, one, words, row), one.entry)
 
 
 def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[_Settled]:
@@ -180,13 +185,22 @@ def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Out
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
 
-def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords) -> Outcome:
-    """One learner's failure is theirs alone."""
+def _send(
+    resolver: Resolver,
+    message_type: ScheduleMessageType,
+    decision: Decision,
+    words: BatchWords,
+    row: ScheduledMessage | None,
+) -> Outcome:
+    """One learner's failure is theirs alone. Raises `Overtaken` if another holds the `row` by now (a test has none)."""
     try:
         message = compose(resolver, message_type, decision, words)
-        pacing.wait_for_turn(conf.default_channel, timezone.now())
+        pacing.wait_for_turn(conf.default_channel, SHARED_CLOCK)
+        if row is not None and not ledger.confirm(row, SHARED_CLOCK):  # the last thing before the hand-over
+            log.warning("Message %s is another worker's by now; this one stops", row.pk)
+            raise Overtaken
         _hand_to_ace(message)
-    except ConfigurationError:
+    except (ConfigurationError, Overtaken):
         raise
     except SkipRecipient as skip:
         return skipped(SkipReason(skip.reason))
@@ -197,6 +211,8 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
         outcome = to_retry(reason, error.detail, error.retry_at)
         return replace(outcome, was_tried=not isinstance(error, TurnLater))
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded
+        if is_transient(error):
+            return replace(to_retry(FailReason.INTERNAL_ERROR, type(error).__name__), was_tried=False)
         log.error("Message %s failed: %s", decision.entry.uuid, where(error))
         return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
     return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
@@ -205,7 +221,7 @@ def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decis
 def send_sample(message: ScheduleMessage) -> None:
     """Send a message that is nobody's; the ledger is left alone. Raises `SkipRecipient` and `DeliveryError`."""
     with mail_connection(), opt_outs_already_read(frozenset()):  # whoever asked for it wants it
-        pacing.wait_for_turn(conf.default_channel, timezone.now())
+        pacing.wait_for_turn(conf.default_channel, SHARED_CLOCK)
         _hand_to_ace(message)
 
 
@@ -225,7 +241,10 @@ def _hand_to_ace(message: ScheduleMessage) -> None:
         raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
     except Exception as error:  # a channel may raise anything; trap 5 of edx-ace's: not only its own errors
         log.error("Channel failed at message %s: %s", message.uuid, where(error))
-        raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__) from error
+        if "email_delivery_succeeded" not in message.reports:
+            is_temporary = is_transient(error)  # a policy's or a template's question to the database
+            raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=is_temporary) from error
+        is_taken = True  # who was told that it was sent could not bear it; sent it is
     finally:
         _taken.reset(token)
     if not is_taken:

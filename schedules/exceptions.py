@@ -59,6 +59,10 @@ class TurnLater(DeliveryError):
     """The message was not tried: its channel's rate limit is used up until `retry_at`. Not a failed attempt."""
 
 
+class Overtaken(SchedulesError):
+    """A worker does not hold its message any more: its lease ran out, and another took the message over. It stops."""
+
+
 class TaskFailed(SchedulesError):
     """A task broke. It stands for the error, whose class and frames it names: Celery logs what a task raises."""
 

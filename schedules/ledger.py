@@ -3,21 +3,31 @@
 `claimed -> delivering -> sent | skipped | failed`, and back to `claimed` for a retry. `sent` is final. A later run
 for the same day takes up again what was skipped or failed, for the rest of its life. Until `leased_until` somebody
 answers for a message: a queue, a worker, or the wait before a retry; after that it is taken over.
+
+`now` of what leases is `clock.SHARED_CLOCK`, so that hosts whose clocks differ agree about who holds what. All of it
+outlasts a database that is away for a while (`transient.outlast`), and may be done twice for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import functools
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid5
+from typing import ParamSpec, TypeVar
+from uuid import UUID, uuid4, uuid5
 
 from django.db import connections, router, transaction
 from django.db.models import Count, F, Q, QuerySet
 
+from schedules.clock import SHARED_CLOCK, Instant
 from schedules.conf import conf
 from schedules.data import BINS, Outcome, OutcomeStatus, Reaction, Run, RunOrigin, SkipReason, Totals
 from schedules.models import ScheduledMessage, SendRun
+from schedules.transient import outlast
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Status = ScheduledMessage.Status
 
@@ -25,6 +35,18 @@ Status = ScheduledMessage.Status
 _NAMESPACE = UUID("5f0d7a0c-9c41-4a8e-9d6a-6d1f2c1e7b55")
 
 _REASON_LENGTH = ScheduledMessage._meta.get_field("reason").max_length or 0
+
+
+#: The part of a lease for which a database that is away is waited for.
+PATIENCE = 1 / 4
+
+
+def _outlasting(act: Callable[P, T]) -> Callable[P, T]:
+    @functools.wraps(act)
+    def patient(*args: P.args, **kwargs: P.kwargs) -> T:
+        return outlast(lambda: act(*args, **kwargs), ScheduledMessage, conf.lease_seconds * PATIENCE)
+
+    return patient
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +69,17 @@ def message_uuid(run: Run, key: str, user_id: int, schedule_id: int | None) -> U
     return uuid5(_NAMESPACE, ":".join(str(part) for part in parts))
 
 
+@_outlasting
+def open_runs(runs: Collection[Run], now: datetime, stopped: str = "") -> None:
+    """All before the first is queued: should this process die in between, the ones not begun are seen as unfinished."""
+    with transaction.atomic(using=_database()):
+        for run in runs:
+            open_run(run, now, stopped)
+
+
 def open_run(run: Run, now: datetime, stopped: str = "") -> None:
     """Note that a run begins, or that it was `stopped` before it could."""
-    SendRun.objects.create(
+    _runs().create(
         uuid=run.uuid,
         site_id=run.site_id,
         message_type=run.message_type,
@@ -58,19 +88,20 @@ def open_run(run: Run, now: datetime, stopped: str = "") -> None:
         origin=run.origin.value,
         started_at=now,
         finished_at=now if stopped else None,
-        leased_until=None if stopped else _lease_end(now),
+        leased_until=None if stopped else _lease_end(SHARED_CLOCK),
         counts={"stopped": stopped} if stopped else {"bins": {}},
     )
 
 
-def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
+@_outlasting
+def claim(run: Run, entries: Collection[Entry], now: Instant) -> set[UUID]:
     """Take the messages that nobody has sent or is sending; returns the uuids to deliver, perhaps none.
 
     Two runs may both be given a message that is `claimed`: `lease` decides between them. A message that is taken up
     again keeps the life that it has left, however often its day is repeated. It lives anew if `--since` asks for it,
     and if it was staff's switch that held it back.
     """
-    ScheduledMessage.objects.bulk_create(
+    _messages().bulk_create(
         [
             ScheduledMessage(
                 uuid=entry.uuid,
@@ -89,54 +120,71 @@ def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
         ],
         ignore_conflicts=True,
     )
-    rows = ScheduledMessage.objects.filter(pk__in=[entry.uuid for entry in entries])
+    rows = _messages().filter(pk__in=[entry.uuid for entry in entries])
     unsent = Q(status__in=(Status.SKIPPED, Status.FAILED)) | Q(status=Status.DELIVERING, leased_until__lt=now)
     is_anew = Q() if run.origin == RunOrigin.SINCE else Q(reason=SkipReason.DELIVERY_DISABLED)
     rows.filter(unsent, is_anew).update(created=now)
     rows.filter(unsent).update(
-        status=Status.CLAIMED, run_id=run.uuid, reason="", attempts=0, due_at=None, leased_until=_lease_end(now)
+        status=Status.CLAIMED,
+        run_id=run.uuid,
+        reason="",
+        attempts=0,
+        due_at=None,
+        lease=None,
+        leased_until=_lease_end(now),
     )
     return set(rows.filter(_is_ready(now)).values_list("pk", flat=True))
 
 
-def lease(ids: Collection[UUID], now: datetime) -> list[ScheduledMessage]:
+@_outlasting
+def lease(ids: Collection[UUID], now: Instant) -> list[ScheduledMessage]:
     """Take those of `ids` that are ready for delivery, with their runs; until the lease ends nobody else gets them.
 
-    The rows' `leased_until` is that of this lease, and tells it from any other of the same message: whoever leases
-    a message again does so when that time is over.
+    The rows' `lease` is the holder's alone, and tells this lease from any other of the same message.
     """
-    database = router.db_for_write(ScheduledMessage)
-    lease_end = _lease_end(now)
+    database, token = _database(), uuid4()
     with transaction.atomic(using=database):
         rows = list(_locked(database).filter(_is_ready(now), pk__in=ids).order_by("pk"))
-        ScheduledMessage.objects.using(database).filter(pk__in=[row.pk for row in rows]).update(
-            status=Status.DELIVERING, leased_until=lease_end, attempts=F("attempts") + 1
+        _messages().filter(pk__in=[row.pk for row in rows]).update(
+            status=Status.DELIVERING, lease=token, leased_until=_lease_end(now), attempts=F("attempts") + 1
         )
     for row in rows:
-        row.leased_until = lease_end
+        row.lease = token
     return rows
 
 
-def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime, leased_until: datetime | None = None) -> None:
+@_outlasting
+def confirm(row: ScheduledMessage, now: Instant) -> bool:
+    """Whether we still hold the message, right before it is handed over; the lease begins anew with that.
+
+    One statement: it fails where the answer of the channel could not be recorded, and whoever was overtaken, for their
+    machine was suspended, say, hears of it here.
+    """
+    return _held([row]).update(leased_until=_lease_end(now)) == 1
+
+
+@_outlasting
+def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID | None = None) -> None:
     """Settle messages, each with the same outcome; or give them back, to be tried again.
 
-    `leased_until`: of our lease; null if we only claimed them. What others have leased or settled meanwhile is left
-    to them. But `sent` holds, whoever says it, and however late: what was sent must never look as if it was not.
+    `lease`: ours; `None` if we only claimed them. What others have leased or settled meanwhile is left to them. But
+    `sent` holds, whoever says it, and however late: what was sent must never look as if it was not.
     """
     is_retry = outcome.status == OutcomeStatus.RETRY
     if outcome.status == OutcomeStatus.SENT:
         is_open = ~Q(status=Status.SENT)
-    elif leased_until is None:
+    elif lease is None:
         is_open = Q(status=Status.CLAIMED)
     else:
-        is_open = Q(status=Status.DELIVERING, leased_until=leased_until)
-    ScheduledMessage.objects.filter(is_open, pk__in=list(uuids)).update(
+        is_open = Q(status=Status.DELIVERING, lease=lease)
+    _messages().filter(is_open, pk__in=uuids).update(
         status=Status.CLAIMED if is_retry else outcome.status.value,
         reason=outcome.full_reason[:_REASON_LENGTH],
         channel=outcome.channel,
         language=outcome.language,
         sent_at=now if outcome.status == OutcomeStatus.SENT else None,
         due_at=outcome.retry_at if is_retry else None,
+        lease=None,
         leased_until=outcome.retry_at if is_retry else None,
         attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
     )
@@ -145,72 +193,80 @@ def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime, leased_until:
 def note(uuid: UUID, reaction: Reaction, now: datetime) -> bool:
     """Keep when it first happened. Returns whether it is the first time; also false for a message that is not there."""
     column = f"{reaction}_at"
-    return ScheduledMessage.objects.filter(pk=uuid, **{column: None}).update(**{column: now}) == 1
+    return _messages().filter(pk=uuid, **{column: None}).update(**{column: now}) == 1
 
 
-def give_back(leased: Collection[ScheduledMessage], now: datetime) -> None:
+@_outlasting
+def give_back(leased: Collection[ScheduledMessage], now: Instant) -> None:
     """Return those of a lease that were not tried; they are taken over at once. What others hold by now is theirs."""
-    ends = {row.leased_until for row in leased}
-    ScheduledMessage.objects.filter(
-        pk__in=[row.pk for row in leased], status=Status.DELIVERING, leased_until__in=ends
-    ).update(status=Status.CLAIMED, leased_until=now, attempts=F("attempts") - 1)
+    _held(leased).update(status=Status.CLAIMED, lease=None, leased_until=now, attempts=F("attempts") - 1)
 
 
-def take_over(now: datetime, most: int) -> list[ScheduledMessage]:
+@_outlasting
+def take_over(now: Instant, most: int) -> list[ScheduledMessage]:
     """Messages that nobody answers for any more, with their runs, `most` at a time.
 
     They are those whose retry is due, whose worker died, or that the broker lost. They are claimed anew, so
     that two who ask at once get different ones.
     """
-    database = router.db_for_write(ScheduledMessage)
+    database = _database()
     stranded = Q(status__in=(Status.CLAIMED, Status.DELIVERING), leased_until__lt=now)
     with transaction.atomic(using=database):
         rows = list(_locked(database).filter(stranded).order_by("leased_until")[:most])
-        ScheduledMessage.objects.using(database).filter(pk__in=[row.pk for row in rows]).update(
-            status=Status.CLAIMED, due_at=None, leased_until=_lease_end(now)
+        _messages().filter(pk__in=[row.pk for row in rows]).update(
+            status=Status.CLAIMED, lease=None, due_at=None, leased_until=_lease_end(now)
         )
     return rows
 
 
-def take_over_bins(now: datetime, oldest: datetime) -> list[tuple[SendRun, list[int]]]:
+@_outlasting
+def take_over_bins(now: Instant, oldest: datetime) -> list[tuple[SendRun, list[int]]]:
     """Runs begun since `oldest`, with the bins that have not reported though their time is over."""
-    with transaction.atomic():
-        stranded = SendRun.objects.select_for_update().filter(
-            finished_at=None, leased_until__lt=now, started_at__gte=oldest
-        )
+    with transaction.atomic(using=_database()):
+        stranded = _runs().select_for_update().filter(finished_at=None, leased_until__lt=now, started_at__gte=oldest)
         runs = [(run, sorted(set(range(BINS)) - set(map(int, run.counts.get("bins", {}))))) for run in stranded]
-        SendRun.objects.filter(pk__in=[run.pk for run, _ in runs]).update(leased_until=_lease_end(now))
+        _runs().filter(pk__in=[run.pk for run, _ in runs]).update(leased_until=_lease_end(now))
     return runs
 
 
+@_outlasting
 def record_bin(run: Run, bin_number: int, found: int) -> None:
     """Note how many messages a bin found; saying it twice changes nothing."""
-    with transaction.atomic():
-        row = SendRun.objects.select_for_update().get(pk=run.uuid)
+    with transaction.atomic(using=_database()):
+        row = _runs().select_for_update().get(pk=run.uuid)
         row.counts.setdefault("bins", {})[str(bin_number)] = found
         row.save(update_fields=["counts"])
 
 
+@_outlasting
 def settle(run: Run, now: datetime) -> None:
     """If all bins have been searched and nothing is pending, the run is finished: keep its totals.
 
     What is heard later, for a lease ran out before its holder could say that the message was sent, corrects them.
+    Everything is counted at the end alone: the bins are looked at first, for each of them asks.
     """
-    if ScheduledMessage.objects.filter(run_id=run.uuid, status__in=(Status.CLAIMED, Status.DELIVERING)).exists():
+    if not any(bins_reported(row) == BINS for row in _runs().filter(pk=run.uuid)):
         return
-    with transaction.atomic():
-        row = SendRun.objects.select_for_update().get(pk=run.uuid)
+    if _messages().filter(run_id=run.uuid, status__in=(Status.CLAIMED, Status.DELIVERING)).exists():
+        return
+    with transaction.atomic(using=_database()):
+        row = _runs().select_for_update().get(pk=run.uuid)
         totals = totals_of(row)
-        if len(row.counts.get("bins", {})) == BINS and not totals.pending:
+        if not totals.pending:
             row.counts = {**row.counts, **totals.as_dict()}
             row.finished_at = row.finished_at or now
             row.save(update_fields=["counts", "finished_at"])
 
 
+def bins_reported(run: SendRun) -> int:
+    """How many of the run's bins have been searched, as of when it was read."""
+    return len(run.counts.get("bins", {}))
+
+
 def totals_of(run: SendRun) -> Totals:
     """What became of a run's messages, as of now. What it found and another run holds counts as `already`."""
     totals = Totals(found=sum(run.counts.get("bins", {}).values()))
-    rows = ScheduledMessage.objects.filter(run=run).order_by()
+    rows = _messages().filter(run=run).order_by()
     for status, reason, count in rows.values_list("status", "reason").annotate(Count("pk")):
         word = reason.partition(":")[0]
         match status:
@@ -227,16 +283,42 @@ def totals_of(run: SendRun) -> Totals:
     return totals
 
 
+def kept_totals(run: SendRun) -> Totals:
+    """A finished run's totals, as they were kept; `totals_of` would count its messages again."""
+    totals = Totals()
+    totals.add(run.counts)
+    return totals
+
+
+def _database() -> str:
+    """Of messages and runs, also for what is read here: a replica may not know yet what was just written."""
+    return router.db_for_write(ScheduledMessage)
+
+
+def _messages() -> QuerySet[ScheduledMessage]:
+    return ScheduledMessage.objects.using(_database())
+
+
+def _runs() -> QuerySet[SendRun]:
+    return SendRun.objects.using(_database())
+
+
+def _held(leased: Collection[ScheduledMessage]) -> QuerySet[ScheduledMessage]:
+    """Those that are still ours by the same lease."""
+    leases = {row.lease for row in leased}
+    return _messages().filter(pk__in=[row.pk for row in leased], status=Status.DELIVERING, lease__in=leases)
+
+
 def _locked(database: str) -> QuerySet[ScheduledMessage]:
     """Rows that others have locked are passed over, where the database can do that."""
     skip_locked = connections[database].features.has_select_for_update_skip_locked
-    rows = ScheduledMessage.objects.using(database).select_for_update(skip_locked=skip_locked)
-    return rows.prefetch_related("run")  # a join would lock the runs too
+    # Prefetched, for a join would lock the runs too.
+    return _messages().select_for_update(skip_locked=skip_locked).prefetch_related("run")
 
 
-def _lease_end(now: datetime) -> datetime:
+def _lease_end(now: Instant) -> Instant:
     return now + timedelta(seconds=conf.lease_seconds)
 
 
-def _is_ready(now: datetime) -> Q:
+def _is_ready(now: Instant) -> Q:
     return Q(status=Status.CLAIMED) & (Q(due_at=None) | Q(due_at__lte=now))

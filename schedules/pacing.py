@@ -9,20 +9,22 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 
-from django.db import OperationalError, router, transaction
+from django.db import Error, router, transaction
 from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Greatest
 
+from schedules.clock import Instant
 from schedules.conf import conf
 from schedules.data import FailReason
-from schedules.exceptions import DeliveryError, TurnLater
+from schedules.exceptions import TurnLater
 from schedules.models import ChannelPace
+from schedules.transient import is_transient
 
 #: A worker waits for less than this itself; longer waits are the queue's.
 MOST_WAITING = timedelta(seconds=5)
 
 
-def wait_for_turn(channel: str, now: datetime) -> None:
+def wait_for_turn(channel: str, now: Instant) -> None:
     """Returns when it is this message's turn, at once where `MESSAGES_PER_SECOND` says nothing of the channel.
 
     Raises `TurnLater`, a `DeliveryError`, if that is not soon. The slot is not kept then (nobody could tell, when
@@ -34,33 +36,39 @@ def wait_for_turn(channel: str, now: datetime) -> None:
         return
     gap = timedelta(seconds=1 / rate)
     try:
-        slot = _take(channel, "free_at", gap, now, latest=now + MOST_WAITING)
-        if slot >= now + MOST_WAITING:
-            retry_at = _take(channel, "return_at", gap, slot)
+        slot, asked_at = _take(channel, "free_at", gap, now, most_waiting=MOST_WAITING)
+        if slot >= asked_at + MOST_WAITING:
+            retry_at, _ = _take(channel, "return_at", gap, slot)
             raise TurnLater(
                 FailReason.CHANNEL_REFUSED, "the rate limit is used up", is_temporary=True, retry_at=retry_at
             )
-    except OperationalError as error:  # a lock that took too long, or a deadlock
-        raise DeliveryError(FailReason.INTERNAL_ERROR, type(error).__name__, is_temporary=True) from error
-    time.sleep(max(0.0, (slot - now).total_seconds()))
+    except Error as error:
+        if not is_transient(error):
+            raise
+        raise TurnLater(FailReason.INTERNAL_ERROR, type(error).__name__, is_temporary=True) from error
+    time.sleep(max(0.0, (slot - asked_at).total_seconds()))
 
 
-def _take(channel: str, line: str, gap: timedelta, now: datetime, latest: datetime | None = None) -> datetime:
-    """The next slot of a line, not before `now`. It is taken, unless it comes at `latest` or after.
+def _take(
+    channel: str, line: str, gap: timedelta, now: Instant, most_waiting: timedelta | None = None
+) -> tuple[datetime, datetime]:
+    """The next slot of a line, not before `now`, and when that was. It is taken, unless it is too far for waiting.
 
     The `UPDATE` comes first: it takes the row's lock (SQLite: the database's), where reading first would invite
     two to the same slot, or to a deadlock.
     """
     database = router.db_for_write(ChannelPace)
     rows = ChannelPace.objects.using(database).filter(channel=channel)
-    step = Greatest(F(line), Value(now, DateTimeField())) + Value(gap)
+    clock = [] if isinstance(now, datetime) else [now]  # to be read where it counts
+    step = Greatest(F(line), Value(now, DateTimeField()) if isinstance(now, datetime) else now) + Value(gap)
     while True:
         with transaction.atomic(using=database):
             if rows.update(**{line: step}):
-                slot: datetime = rows.values_list(line, flat=True).get() - gap
-                if latest is not None and slot >= latest:
+                end, asked_at = (*rows.values_list(line, *clock).get(), now)[:2]
+                slot: datetime = end - gap
+                if most_waiting is not None and slot >= asked_at + most_waiting:
                     rows.update(**{line: slot})
-                return slot
+                return slot, asked_at
         # Outside of the transaction: on MariaDB an UPDATE that found nothing would be in the way of others' INSERT.
         new = ChannelPace(channel=channel, free_at=now - gap, return_at=now - gap)
         ChannelPace.objects.using(database).bulk_create([new], ignore_conflicts=True)

@@ -23,6 +23,7 @@ from django.contrib.sites.models import Site
 from django.utils import timezone
 
 from schedules import delivering, ledger
+from schedules.clock import SHARED_CLOCK
 from schedules.conf import conf
 from schedules.data import BINS, Outcome, Run, RunOrigin, Totals
 from schedules.exceptions import TaskFailed, where
@@ -111,12 +112,12 @@ def recover() -> dict[str, Any]:
     Run it every minute or so; twice at once does no harm.
     """
     now, totals = timezone.now(), Totals()
-    for row, bins in ledger.take_over_bins(now, oldest=now - timedelta(days=delivering.USEFUL_LIFE_DAYS)):
+    for row, bins in ledger.take_over_bins(SHARED_CLOCK, oldest=now - timedelta(days=delivering.USEFUL_LIFE_DAYS)):
         for bin_number in bins:
             totals.add(_enqueue(resolve_bin, _run_of(row), bin_number=bin_number) or {})
         if not bins:  # who settled its last message may have died before saying that the run is finished
             ledger.settle(_run_of(row), now)
-    while rows := ledger.take_over(now, TAKE_OVER_AT_ONCE):
+    while rows := ledger.take_over(SHARED_CLOCK, TAKE_OVER_AT_ONCE):
         by_run = defaultdict(list)
         for message in rows:
             by_run[message.run].append(str(message.pk))
@@ -134,7 +135,7 @@ def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[Any]
     if run.is_test:
         return sorted({one.entry.user_id for one in decisions})
     now = timezone.now()
-    ours = ledger.claim(run, [one.entry for one in decisions], now)
+    ours = ledger.claim(run, [one.entry for one in decisions], SHARED_CLOCK)
     totals.already += len(decisions) - len(ours)
     settled: defaultdict[Outcome, list[UUID]] = defaultdict(list)
     ids = []

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connections, router
 from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api
 from schedules.data import BINS
 from schedules.exceptions import TaskFailed
+from schedules.models import SendRun
+from schedules.transient import is_transient
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -38,10 +40,11 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 if not is_finished and looks % LOOKS_BETWEEN_RECOVERIES == 0:
                     api.recover()
                 looks_in_vain = 0
-            except (InterfaceError, OperationalError, BrokerError, TaskFailed):  # the last is what recover says
+            except (Error, BrokerError, TaskFailed) as error:  # the last is what recover says
                 looks_in_vain += 1
-                if looks_in_vain > MOST_LOOKS_IN_VAIN:
+                if looks_in_vain > MOST_LOOKS_IN_VAIN or (isinstance(error, Error) and not is_transient(error)):
                     raise
+                connection = connections[router.db_for_write(SendRun)]
                 if not connection.in_atomic_block:
                     connection.close()
             show(reports)

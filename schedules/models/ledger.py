@@ -101,6 +101,7 @@ class ScheduledMessage(models.Model):
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(_("due"), null=True, blank=True, help_text=_("Not before; empty: at once."))
+    lease = models.UUIDField(null=True, editable=False)  # known to its holder alone, and new with each lease
     leased_until = models.DateTimeField(
         _("leased until"), null=True, blank=True, help_text=_("If not settled then, it is handed out again.")
     )

@@ -1,10 +1,11 @@
-"""A worker whose lease ran out comes back: what it says counts only if it sent the message."""
+"""A worker whose lease ran out comes back: what it says counts only if it sent the message, and it sends no other."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
+from edx_ace import delivery
 
 from schedules import api, delivering, ledger
 from schedules.data import BINS, Outcome, OutcomeStatus, Run
@@ -65,7 +66,7 @@ def stored():
 
 
 def settle(row, outcome, now=END):
-    ledger.record([row.pk], outcome, now, row.leased_until)
+    ledger.record([row.pk], outcome, now, row.lease)
 
 
 def take_over(uuid, run, way):
@@ -149,6 +150,11 @@ def test_a_batch_gives_back_what_it_holds_and_nothing_else(uuid):
     assert (stored()["status"], stored()["attempts"], stored()["leased_until"]) == (Status.CLAIMED, 0, END)
 
 
+def be_patient(monkeypatch):
+    """edx-ace gives up a message that is seconds old; here it does not, however slow the machine."""
+    monkeypatch.setattr(delivery, "get_current_time", lambda: NOW - timedelta(hours=1))
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [(None, (Status.SENT, "")), (DeliveryError("channel-refused", "550 no"), (Status.SENT, ""))],
@@ -172,9 +178,158 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing(email_channel, mo
         return send(message)
 
     monkeypatch.setattr(delivering.ace, "send", sleep_and_answer)
+    be_patient(monkeypatch)
     reports = api.enqueue_day("recurring_nudge", api.find_site("example.com"), TODAY, now=timezone.now())
     assert (stored()["status"], stored()["reason"]) == expected
     assert stored()["attempts"] == 2
     assert len({email.extra_headers["Message-ID"] for email in email_channel}) == 1
     assert api.is_finished(reports)
     assert sum(report.totals.sent for report in reports) == 1
+
+
+class Suspended:
+    """A channel that lets others act in the middle of the first hand-over."""
+
+    def __init__(self, monkeypatch):
+        self.send, self.meanwhile = delivering.ace.send, None
+        be_patient(monkeypatch)
+        monkeypatch.setattr(delivering.ace, "send", self)
+
+    def __call__(self, message):
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return self.send(message)
+
+
+@pytest.fixture
+def suspended(email_channel, monkeypatch):
+    """Five learners are due, in one batch."""
+    open_site()
+    garden = make_course()
+    for number in range(1, 6):
+        enroll(make_learner(f"learner{number}", pk=24 * number), garden)
+    return Suspended(monkeypatch)
+
+
+def send_nudges():
+    return api.enqueue_day("recurring_nudge", api.find_site("example.com"), TODAY, now=timezone.now())
+
+
+def let_leases_run_out():
+    ScheduledMessage.objects.filter(status=Status.DELIVERING).update(leased_until=timezone.now() - timedelta(seconds=1))
+
+
+def statuses():
+    return sorted(ScheduledMessage.objects.values_list("status", flat=True))
+
+
+def copies(emails):
+    return len(emails) - len({email.extra_headers["Message-ID"] for email in emails})
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A function that sets the clock of whoever acts next, by so many minutes before or after the right one."""
+    right = timezone.now
+
+    def go(minutes):
+        monkeypatch.setattr(timezone, "now", lambda: right() + timedelta(minutes=minutes))
+
+    return go
+
+
+def test_a_worker_that_was_overtaken_sends_no_more_than_what_it_was_sending(suspended, email_channel):
+    def wake_up_late():
+        let_leases_run_out()
+        api.recover()
+        assert statuses() == [Status.SENT] * 5
+
+    suspended.meanwhile = wake_up_late
+    reports = send_nudges()
+    assert copies(email_channel) == 1
+    assert len(email_channel) == 6
+    assert statuses() == [Status.SENT] * 5
+    assert api.is_finished(reports)
+    assert sum(report.totals.sent for report in reports) == 5
+
+
+def test_a_worker_that_was_overtaken_gives_back_nothing_that_others_hold(suspended, email_channel):
+    def be_overtaken():
+        let_leases_run_out()
+        taken = ledger.take_over(timezone.now(), 10)
+        holders.extend(ledger.lease([row.pk for row in taken], timezone.now()))
+
+    holders = []
+    suspended.meanwhile = be_overtaken
+    send_nudges()
+    assert len(email_channel) == 1
+    assert statuses() == [Status.DELIVERING] * 4 + [Status.SENT]
+    assert {row.lease for row in ScheduledMessage.objects.filter(status=Status.DELIVERING)} == {holders[0].lease}
+
+
+def test_a_worker_that_was_overtaken_at_some_messages_gives_back_the_rest(suspended, email_channel):
+    def lose_one():
+        second = ScheduledMessage.objects.filter(status=Status.DELIVERING).order_by("user_id")[1]
+        ScheduledMessage.objects.filter(pk=second.pk).update(lease=uuid4())
+
+    suspended.meanwhile = lose_one
+    send_nudges()
+    assert statuses() == [Status.CLAIMED] * 3 + [Status.DELIVERING] + [Status.SENT]
+    assert set(ScheduledMessage.objects.filter(status=Status.CLAIMED).values_list("attempts", flat=True)) == {0}
+
+
+@pytest.mark.parametrize("minutes", [20, -20])
+@pytest.mark.parametrize("others", [api.recover, send_nudges], ids=["recovers", "runs the day again"])
+def test_a_host_whose_clock_is_wrong_takes_nothing_from_who_holds_it(suspended, email_channel, clock, others, minutes):
+    def meanwhile():
+        clock(minutes)
+        others()
+        clock(0)
+
+    suspended.meanwhile = meanwhile
+    send_nudges()
+    assert statuses() == [Status.SENT] * 5
+    assert len(email_channel) == 5
+
+
+@pytest.mark.parametrize("minutes", [20, -20])
+def test_a_worker_whose_clock_is_wrong_holds_what_it_leased(suspended, email_channel, clock, minutes):
+    def meanwhile():
+        clock(0)
+        api.recover()
+        send_nudges()
+        clock(minutes)
+
+    suspended.meanwhile = meanwhile
+    clock(minutes)
+    send_nudges()
+    assert statuses() == [Status.SENT] * 5
+    assert len(email_channel) == 5
+
+
+def test_of_two_leases_that_end_at_the_same_instant_each_is_its_holders(uuid, run):
+    first = lease(uuid, NOW)
+    take_over(uuid, run, "recover")
+    second = lease(uuid, NOW)
+    assert not ledger.confirm(first, NOW)
+    settle(first, FAILED)
+    ledger.give_back([first], END)
+    assert ledger.confirm(second, NOW)
+    assert stored()["status"] == Status.DELIVERING
+
+
+def test_the_lease_begins_anew_with_each_hand_over(uuid):
+    row = lease(uuid, NOW)
+    assert ledger.confirm(row, LATER)
+    assert ledger.take_over(LATER + timedelta(minutes=1), 10) == []
+
+
+def test_a_learner_who_was_erased_in_the_meantime_is_not_written_to(suspended, email_channel):
+    suspended.meanwhile = lambda: api.learner_erased(48)
+    send_nudges()
+    let_leases_run_out()
+    api.recover()
+    send_nudges()
+    assert {email.to[0] for email in email_channel} == {f"learner{n}@learners.example.com" for n in (1, 3, 4, 5)}
+    assert copies(email_channel) == 0

@@ -320,34 +320,6 @@ def test_a_test_that_is_slow_gives_nothing_back_for_it_holds_nothing(channel, mo
     assert len(channel) == 3
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_was_sent_is_recorded_though_the_database_is_away_for_a_while(channel, monkeypatch):
-    open_site()
-    enroll(make_learner(), make_course())
-    record, refusals = ledger.record, [OperationalError("gone"), InterfaceError("closed")]
-
-    def be_away(*args):
-        if refusals:
-            raise refusals.pop()
-        record(*args)
-
-    monkeypatch.setattr(ledger, "record", be_away)
-    monkeypatch.setattr(delivering, "connection", FakeConnection())
-    monkeypatch.setattr(delivering, "SECONDS_BETWEEN_RECORDINGS", 0)
-    send()
-    assert one().status == Status.SENT
-    assert len(channel) == 1
-
-
-class FakeConnection:
-    """A connection that may be closed: that of a database in memory would forget everything."""
-
-    in_atomic_block = False
-
-    def close(self):
-        pass
-
-
 class Terminal(StringIO):
     def isatty(self):
         return True

@@ -2,12 +2,16 @@
 
 import json
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from schedules import api, delivering
+from schedules import api, delivering, ledger
+from schedules.data import Run
 from schedules.exceptions import ConfigurationError
 from schedules.models import ScheduledMessage, SendRun
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
@@ -106,3 +110,46 @@ def test_reports_know_their_run():
     site = open_site()
     (report, _) = api.enqueue_day("recurring_nudge", site, TODAY, now=timezone.now())
     assert (report.name, report.run.target_date.isoformat()) == ("recurringnudge_day3", "2026-03-06")
+
+
+def counts_in(queries):
+    return [query for query in queries if "COUNT(" in query["sql"] and "schedules_scheduledmessage" in query["sql"]]
+
+
+def test_a_run_counts_its_messages_once_when_its_last_bin_has_reported(email_channel):
+    open_site()
+    garden = make_course()
+    for number in range(1, 4):
+        enroll(make_learner(f"learner{number}"), garden)
+    with CaptureQueriesContext(connection) as queries:
+        reports = api.enqueue_day("recurring_nudge", api.find_site("example.com"), TODAY, now=timezone.now())
+    assert SendRun.objects.exclude(finished_at=None).count() == len(reports) == 2
+    assert len(counts_in(queries)) == len(reports)
+
+
+def test_who_waits_does_not_count_finished_runs_again(email_channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    reports = api.enqueue_day("recurring_nudge", api.find_site("example.com"), TODAY, now=timezone.now())
+    counted = [report.totals for report in reports]
+    with CaptureQueriesContext(connection) as queries:
+        assert api.is_finished(reports)
+    assert counts_in(queries) == []
+    assert len(queries) == 1
+    assert [report.totals for report in reports] == counted
+    SendRun.objects.update(finished_at=None)
+    assert not api.is_finished(reports)
+    assert [report.totals for report in reports] == counted
+
+
+def test_a_run_that_was_deleted_meanwhile_stops_nobody(email_channel):
+    open_site()
+    run = Run(
+        message_type="recurring_nudge",
+        site_id=api.find_site("example.com").pk,
+        today=TODAY,
+        day_offset=-3,
+        uuid=uuid4(),
+    )
+    ledger.settle(run, timezone.now())
+    assert not SendRun.objects.exists()

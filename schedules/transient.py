@@ -1,0 +1,102 @@
+"""Which faults of a database waiting can mend, and how to wait for it: a failover, a restart, a deadlock, a full disk.
+
+The lists are by meaning, in each database's own codes; what stands in none of them is a mistake of ours or of an
+operator's, and stays one however long anybody waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import Error, InterfaceError, OperationalError, connections, router
+from django.db.models import Model
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SECONDS_BETWEEN_TRIES = 1.0
+
+#: SQLSTATEs by their beginning (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_POSTGRESQL = (
+    "08",  # the connection failed or broke
+    "25006",  # read-only: the server is a standby now, or its operator says so
+    "25P03",  # the server ended a session that was idle
+    "40001",  # serialization failure
+    "40003",  # nobody knows whether the statement was completed
+    "40P01",  # deadlock
+    "53",  # out of disk, memory or connections
+    "55P03",  # a lock took too long
+    "57014",  # a statement took too long
+    "57P01",  # the server, or an operator, ended the session
+    "57P02",  # crash
+    "57P03",  # it starts, stops or recovers
+    "57P05",  # the server ended a session that was idle
+    "58000",  # the operating system failed
+    "58030",  # a disk failed
+)
+
+#: Numbers of MySQL's and MariaDB's errors (https://mariadb.com/kb/en/mariadb-error-code-reference/).
+_MYSQL = frozenset(
+    {
+        *(1792, 1836),  # read-only; see also _MYSQL_OPTION
+        *(2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055),  # cannot connect; the connection is lost, or out of step
+        *(1042, 1043, 1053, 1077, 1079, 1158, 1159, 1160, 1161, 1184, 1927, 4031),  # it stops; it ended the session
+        *(3118, 4151),  # nobody is let in: the account is locked
+        *(1020, 1213, 1614, 3101),  # deadlock; the row has changed since it was read; rolled back
+        *(1205, 1206, 3572),  # a lock took too long, or there are too many
+        *(1040, 1203, 1226, 1637),  # too many connections, or too much of what is rationed
+        *(1317, 1969, 3024),  # a statement took too long
+        *(1021, 1037, 1038, 1041, 1114),  # out of disk or memory
+    }
+)
+
+#: “The server is running with the --read-only option”; the same number has other options too.
+_MYSQL_OPTION = 1290
+
+#: Primary result codes (https://www.sqlite.org/rescode.html): BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL,
+#: CANTOPEN, PROTOCOL.
+_SQLITE = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same may succeed later, unchanged. `error` is Django's; the driver's is its cause."""
+    if not isinstance(error, Error):
+        return False
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3 or 2
+    if state:
+        return bool(state.startswith(_POSTGRESQL))
+    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+        return code & 0xFF in _SQLITE
+    number = error.args[0] if error.args else None
+    if isinstance(number, int) and number:  # 0: PyMySQL's closed connection
+        return number in _MYSQL or (number == _MYSQL_OPTION and "read-only" in str(error.args[1:]).replace("_", "-"))
+    # Without a code the driver speaks of the connection itself: it is closed, refused or gone.
+    return isinstance(error, InterfaceError | OperationalError)
+
+
+def outlast(act: Callable[[], T], model: type[Model], seconds: float) -> T:
+    """`act()`, tried again for so many seconds while the database that `model` is written to is away.
+
+    `act` must be one that may be done twice. Each try has a new connection: an old one may lead to a server that is
+    read-only from now on. Raises what it raised last; within a transaction at once, for the error has spoiled it.
+    Side effect: sleeps.
+    """
+    connection = connections[router.db_for_write(model)]
+    end = time.monotonic() + seconds
+    is_away = False
+    while True:
+        try:
+            return act()
+        except Error as error:
+            if connection.in_atomic_block or not is_transient(error) or time.monotonic() >= end:
+                raise
+            if not is_away:
+                log.warning("The database %s is away; waiting for it: %s", connection.alias, type(error).__name__)
+        is_away = True
+        connection.close()
+        time.sleep(SECONDS_BETWEEN_TRIES)

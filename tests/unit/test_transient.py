@@ -1,0 +1,180 @@
+"""What waiting can mend is told from what it cannot, by each database's own codes; and waiting ends in time."""
+
+import sqlite3
+
+import pytest
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, InternalError, OperationalError
+
+from schedules import transient
+from schedules.models import ScheduledMessage
+from schedules.transient import is_transient, outlast
+
+
+class DriverError(Exception):
+    def __init__(self, **codes):
+        super().__init__()
+        vars(self).update(codes)
+
+
+def caused(error, **codes):
+    error.__cause__ = DriverError(**codes)
+    return error
+
+
+@pytest.mark.parametrize("name", ["sqlstate", "pgcode"])
+@pytest.mark.parametrize(
+    ("kind", "state", "expected"),
+    [
+        (InternalError, "25006", True),  # read-only
+        (OperationalError, "57P01", True),
+        (OperationalError, "57P03", True),
+        (OperationalError, "08006", True),
+        (OperationalError, "40P01", True),
+        (OperationalError, "40001", True),
+        (OperationalError, "53300", True),
+        (OperationalError, "53100", True),
+        (OperationalError, "55P03", True),
+        (InternalError, "25P02", False),  # our own transaction had failed before
+        (OperationalError, "57P04", False),  # the database was dropped
+        (DatabaseError, "42501", False),  # not permitted
+        (IntegrityError, "23505", False),
+        (DataError, "22001", False),
+    ],
+)
+def test_postgresql_says_by_its_state_whether_waiting_helps(name, kind, state, expected):
+    assert is_transient(caused(kind("no"), **{name: state})) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OperationalError(1290, "The MariaDB server is running with the --read-only option so it cannot"), True),
+        (InternalError(1290, "The MySQL server is running with the --super-read-only option so it cannot"), True),
+        (OperationalError(1290, "The MariaDB server is running with the --secure-file-priv option"), False),
+        (InternalError(1792, "Cannot execute statement in a READ ONLY transaction"), True),
+        (OperationalError(1836, "Running in read-only mode"), True),
+        (OperationalError(2003, "Can't connect"), True),
+        (OperationalError(2006, "Server has gone away"), True),
+        (OperationalError(2013, "Lost connection"), True),
+        (OperationalError(1053, "Server shutdown in progress"), True),
+        (OperationalError(1927, "Connection was killed"), True),
+        (OperationalError(4031, "The client was disconnected by the server because of inactivity"), True),
+        (OperationalError(1213, "Deadlock found"), True),
+        (OperationalError(1205, "Lock wait timeout exceeded"), True),
+        (OperationalError(1040, "Too many connections"), True),
+        (OperationalError(1203, "User already has more than max_user_connections"), True),
+        (OperationalError(4151, "Access denied, this account is locked"), True),
+        (OperationalError(1021, "Disk full"), True),
+        (InterfaceError(0, ""), True),
+        (OperationalError(1045, "Access denied"), False),
+        (OperationalError(1054, "Unknown column"), False),
+        (IntegrityError(1062, "Duplicate entry"), False),
+        (DataError(1406, "Data too long"), False),
+    ],
+)
+def test_mysql_and_mariadb_say_so_by_a_number(error, expected):
+    error.__cause__ = DriverError()
+    assert is_transient(error) is expected
+
+
+def test_sqlite_says_so_by_its_result_code(tmp_path):
+    holder, other = (sqlite3.connect(tmp_path / "db.sqlite3", timeout=0) for _ in range(2))
+
+    def error_of(sql):
+        with pytest.raises(sqlite3.Error) as told:
+            other.execute(sql)
+        return caused(OperationalError("no"), sqlite_errorcode=told.value.sqlite_errorcode)
+
+    holder.execute("CREATE TABLE t (a)")
+    holder.execute("BEGIN IMMEDIATE")
+    assert is_transient(error_of("INSERT INTO t VALUES (1)"))
+    holder.rollback()
+    other.execute("PRAGMA query_only = 1")
+    assert is_transient(error_of("INSERT INTO t VALUES (1)"))
+    assert not is_transient(error_of("SELECT nothing FROM t"))
+    for connection in (holder, other):
+        connection.close()
+
+
+@pytest.mark.parametrize("error", [OperationalError("server closed the connection"), InterfaceError("closed")])
+def test_without_a_code_it_is_the_connection_and_a_new_one_may_do(error):
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize("error", [DataError("no"), IntegrityError("no"), ValueError("no"), TimeoutError()])
+def test_what_is_no_trouble_of_the_database_is_left_to_others(error):
+    assert not is_transient(error)
+
+
+class Connection:
+    def __init__(self, alias):
+        self.alias = alias
+        self.in_atomic_block = False
+        self.closed = 0
+
+    def close(self):
+        self.closed += 1
+
+
+class ToLedger:
+    def db_for_write(self, model, **hints):
+        return "ledger"
+
+
+@pytest.fixture
+def connections(monkeypatch, settings):
+    """The ledger is kept in a database of its own."""
+    settings.DATABASE_ROUTERS = [ToLedger()]
+    fakes = {alias: Connection(alias) for alias in ("default", "ledger")}
+    monkeypatch.setattr(transient, "connections", fakes)
+    return fakes
+
+
+@pytest.fixture
+def naps(monkeypatch):
+    """A clock that goes on by sleeping alone; returns how long was slept."""
+    naps = []
+    monkeypatch.setattr(transient.time, "sleep", naps.append)
+    monkeypatch.setattr(transient.time, "monotonic", lambda: float(sum(naps)))
+    return naps
+
+
+def failing(*errors):
+    """A function that raises these in turn, and then is done."""
+    left = list(errors)
+
+    def act():
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return act
+
+
+READ_ONLY = caused(InternalError("cannot execute UPDATE in a read-only transaction"), sqlstate="25006")
+
+
+def test_it_is_tried_again_over_a_new_connection_to_the_database_that_failed(connections, naps):
+    assert outlast(failing(READ_ONLY, OperationalError("gone")), ScheduledMessage, 60) == "done"
+    assert len(naps) == 2
+    assert (connections["ledger"].closed, connections["default"].closed) == (2, 0)
+
+
+def test_patience_ends_and_the_last_error_is_told(connections, naps):
+    with pytest.raises(InternalError):
+        outlast(failing(*[READ_ONLY] * 100), ScheduledMessage, 4)
+    assert sum(naps) == 4
+
+
+def test_what_waiting_cannot_mend_is_told_at_once(connections, naps):
+    with pytest.raises(DataError):
+        outlast(failing(DataError("too long")), ScheduledMessage, 60)
+    assert naps == []
+
+
+def test_within_a_transaction_nothing_can_be_tried_again(connections, naps):
+    connections["ledger"].in_atomic_block = True
+    with pytest.raises(InternalError):
+        outlast(failing(READ_ONLY), ScheduledMessage, 60)
+    assert naps == []
+    assert connections["ledger"].closed == 0
