@@ -14,7 +14,7 @@ from django.db import transaction
 
 from schedules import toggles
 from schedules.conf import conf
-from schedules.data import Course, CourseFact, ExperienceType, VerifiedMode
+from schedules.data import Course, CourseFact, ExperienceType, VerifiedMode, weekly_sections
 from schedules.deadlines import deadline_days, has_ended, upgrade_deadline
 from schedules.host import Host, get_host
 from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience
@@ -159,8 +159,7 @@ def _refusal(site: Site | None, course_id: str, course: Course | None, now: date
 
 def _experience(host: Host, course: Course) -> ExperienceType:
     sections = host.sections([course.id]).get(course.id, ()) if course.is_messaging_enabled else ()
-    has_highlights = any(section.highlights and not section.is_hidden_from_toc for section in sections)
-    return ExperienceType.COURSE_UPDATES if has_highlights else ExperienceType.DEFAULT
+    return ExperienceType.COURSE_UPDATES if weekly_sections(course, sections) else ExperienceType.DEFAULT
 
 
 def _pages(model: type[Schedule] | type[HoldBack], course_id: str) -> Iterator[list[Any]]:

@@ -54,6 +54,8 @@ def test_a_course_with_highlights_gets_course_updates():
     "spoil",
     [
         lambda course: course.sections.update(hide_from_toc=True),
+        lambda course: course.sections.update(visible_to_staff_only=True),
+        lambda course: course.sections.update(highlights=[" "]),
         lambda course: course.sections.update(highlights=[]),
         lambda course: type(course).objects.filter(pk=course.pk).update(highlights_enabled_for_messaging=False),
     ],
