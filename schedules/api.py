@@ -14,6 +14,7 @@ from django.db import transaction
 from schedules import creating, delivering, ledger, tasks, toggles
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, Totals
+from schedules.exceptions import where
 from schedules.message_types import resolver_for, resolvers
 from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun
 from schedules.optout import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
@@ -66,8 +67,8 @@ def learner_enrolled(
     try:
         with transaction.atomic():
             creating.create_schedule(user_id, course_id, enrolled_at=enrolled_at, now=now, site_id=site_id)
-    except Exception:
-        log.exception("No schedule for learner %s in %s", user_id, course_id)
+    except Exception as error:  # noqa: BLE001 - a host may raise anything
+        log.error("No schedule for learner %s in %s: %s", user_id, course_id, where(error))
 
 
 def course_changed(course_id: str, *, facts: Collection[CourseFact], now: datetime) -> None:
@@ -78,8 +79,8 @@ def course_changed(course_id: str, *, facts: Collection[CourseFact], now: dateti
     try:
         with transaction.atomic():
             creating.recompute_course(course_id, [CourseFact(fact) for fact in facts], now)
-    except Exception:
-        log.exception("The schedules in %s could not follow the course", course_id)
+    except Exception as error:  # noqa: BLE001 - a host may raise anything
+        log.error("The schedules in %s could not follow the course: %s", course_id, where(error))
 
 
 def learner_erased(user_id: int) -> None:

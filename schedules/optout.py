@@ -17,7 +17,7 @@ from edx_ace.policy import Policy, PolicyResult
 from schedules import signals
 from schedules.data import EnrollmentKey
 from schedules.exceptions import where
-from schedules.host import get_host
+from schedules.host import answer_to, get_host
 from schedules.models import OptOut
 from schedules.sites import sites_about
 
@@ -146,9 +146,9 @@ class BulkEmailOptoutPolicy(Policy):
 def _all_opt_outs(user_id: int, keys: Collection[EnrollmentKey]) -> set[EnrollmentKey]:
     """The host's and the app's. The host is asked about courses only where the app knows of an opt-out."""
     host = get_host()
-    opt_outs = set(host.opt_outs(keys))
+    opt_outs = set(answer_to(host.opt_outs, keys))
     if OptOut.objects.filter(user_id=user_id, message_type="").exists():
-        courses = host.courses({course_id for _, course_id in keys})
+        courses = answer_to(host.courses, {course_id for _, course_id in keys})
         about = opt_outs_about(user_id, {course_id: course.org for course_id, course in courses.items()})
         opt_outs |= {(user_id, course_id) for course_id, one in about.items() if one.is_stopped}
     return opt_outs

@@ -36,7 +36,7 @@ from schedules.data import (
 )
 from schedules.days import day_bounds, start_of_day
 from schedules.exceptions import SkipRecipient
-from schedules.host import Answers, Host, ask, get_host
+from schedules.host import Answers, Host, answer_to, ask, get_host
 from schedules.models import Schedule
 from schedules.sites import org_scope, site_values
 
@@ -261,7 +261,7 @@ class Resolver(ABC):
 
     def _due_course(self, schedule: Schedule, facts: Facts) -> DueCourse:
         key = (schedule.user_id, schedule.course_id)
-        links = facts.links.values.get(key) or CourseLinks(home=self.host.dashboard_url(self.site.pk))
+        links = facts.links.values.get(key) or CourseLinks(home=answer_to(self.host.dashboard_url, self.site.pk))
         return DueCourse(
             schedule=schedule,
             course=facts.courses.values[schedule.course_id],
