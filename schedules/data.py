@@ -40,6 +40,7 @@ class SkipReason(StrEnum):
     OPTED_OUT = "opted-out"
     NO_HIGHLIGHTS = "no-highlights"
     NOTHING_TO_UPGRADE = "nothing-to-upgrade"
+    ALREADY_TOLD = "already-told"
     DELIVERY_DISABLED = "delivery-disabled"
     EXPIRED = "expired"
     NO_LONGER_DUE = "no-longer-due"
