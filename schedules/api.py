@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from uuid import uuid4
 
 from django.contrib.sites.models import Site
@@ -19,6 +19,7 @@ from schedules.message_types import resolver_for, resolvers
 from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun
 from schedules.optout import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
 from schedules.sites import find_site
+from schedules.transactions import after_commit, database
 
 __all__ = [
     "CourseOptOuts",
@@ -38,8 +39,6 @@ __all__ = [
     "opt_outs_about",
     "recover",
 ]
-
-log = logging.getLogger(__name__)
 
 ENQUEUE_DISABLED = "enqueue-disabled"
 
@@ -64,13 +63,11 @@ def learner_enrolled(
 ) -> None:
     """The learner has a new active enrollment, or one that became active again at `enrolled_at`.
 
-    Creates the schedule or sets it anew. Whatever goes wrong is logged: the enrollment must not suffer.
+    Creates the schedule or sets it anew, once the caller's transactions have committed, in one of its own. Whatever
+    goes wrong is logged: the enrollment must not suffer.
     """
-    try:
-        with transaction.atomic():
-            creating.create_schedule(user_id, course_id, enrolled_at=enrolled_at, now=now, site_id=site_id)
-    except Exception:
-        log.exception("No schedule for learner %s in %s", user_id, course_id)
+    create = partial(creating.create_schedule, user_id, course_id, enrolled_at=enrolled_at, now=now, site_id=site_id)
+    after_commit(create, "No schedule for learner %s in %s", user_id, course_id)
 
 
 def course_changed(course_id: str, *, facts: Collection[CourseFact], now: datetime) -> None:
@@ -78,19 +75,20 @@ def course_changed(course_id: str, *, facts: Collection[CourseFact], now: dateti
 
     Whatever goes wrong is logged: the course must not suffer.
     """
-    try:
-        with transaction.atomic():
-            creating.recompute_course(course_id, [CourseFact(fact) for fact in facts], now)
-    except Exception:
-        log.exception("The schedules in %s could not follow the course", course_id)
+    after_commit(
+        lambda: creating.recompute_course(course_id, [CourseFact(fact) for fact in facts], now),
+        "The schedules in %s could not follow the course",
+        course_id,
+    )
 
 
 def learner_erased(user_id: int) -> None:
     """Forget a learner: their schedules, hold-backs, opt-outs and messages.
 
-    Not needed where the user row is deleted.
+    Not needed where the user row is deleted. Happens at once and as a part of the caller's transaction: a learner is
+    erased everywhere or not yet, so what goes wrong here is raised.
     """
-    with transaction.atomic():
+    with transaction.atomic(using=database()):
         ScheduledMessage.objects.filter(user_id=user_id).delete()
         HoldBack.objects.filter(user_id=user_id).delete()
         OptOut.objects.filter(user_id=user_id).delete()

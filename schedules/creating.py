@@ -11,16 +11,18 @@ from typing import Any
 
 from django.contrib.sites.models import Site
 from django.db import transaction
+from django.utils import timezone
 
 from schedules import toggles
 from schedules.conf import conf
-from schedules.data import Course, CourseFact, ExperienceType, VerifiedMode
+from schedules.data import Course, CourseFact, ExperienceType, VerifiedMode, weekly_sections
 from schedules.deadlines import deadline_days, has_ended, upgrade_deadline
 from schedules.host import Host, get_host
 from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience
 from schedules.sites import enrollment_site
 from schedules.tracking import segment
 from schedules.tracking.events import schedule_suppressed
+from schedules.transactions import database, in_own_transaction
 
 log = logging.getLogger(__name__)
 
@@ -54,29 +56,42 @@ def create_schedule(
         mode=host.verified_modes([course_id]).get(course_id),
         now=now,
     )
-    schedule = Schedule.objects.filter(user_id=user_id, course_id=course_id).first()
-    if schedule is not None:
-        schedule.start_date, schedule.upgrade_deadline = available_at, deadline
-        schedule.save(update_fields=["start_date", "upgrade_deadline", "modified"])
-        return schedule
+    dates = {"enrolled_at": enrolled_at, "available_at": available_at, "upgrade_deadline": deadline}
+    return in_own_transaction(lambda: _store(host, site, course, user_id, dates))
+
+
+def _store(host: Host, site: Site, course: Course, user_id: int, dates: Mapping[str, Any]) -> Schedule | None:
+    """One learner's row in one course: the schedule that there is, set anew, or a new one, or a hold-back.
+
+    Whoever comes second at the same time finds the unique key taken, and is to try again. No row is locked or deleted
+    before it is known to be there: MariaDB would lock the gap, and bar the way for learners who have nothing to do
+    with this one. News of an earlier enrollment that come late change nothing.
+    """
+    alias = database()
+    schedules = Schedule.objects.using(alias).filter(user_id=user_id, course_id=course.id)
+    held_back = HoldBack.objects.using(alias).filter(user_id=user_id, course_id=course.id)
+    enrolled_at, available_at, deadline = dates["enrolled_at"], dates["available_at"], dates["upgrade_deadline"]
+    common = {"enrolled_at": enrolled_at, "upgrade_deadline": deadline, "modified": timezone.now()}
+    if schedules.exists():
+        schedules.filter(enrolled_at__lte=enrolled_at).update(start_date=available_at, **common)
+        return schedules.first()
     experience = _experience(host, course)
     if is_held_back(site, user_id):
-        log.debug("No schedule for learner %s in %s: held back", user_id, course_id)
-        facts: dict[str, Any] = {
-            "experience_type": experience.value,
-            "content_availability_date": available_at,
-            "upgrade_deadline": deadline,
-        }
-        HoldBack.objects.update_or_create(user_id=user_id, course_id=course_id, defaults={"site": site, **facts})
-        event = schedule_suppressed(site_id=site.pk, user_id=user_id, course_id=course_id, **facts)
-        transaction.on_commit(partial(segment.track, event))
-        return None
-    with transaction.atomic():
-        HoldBack.objects.filter(user_id=user_id, course_id=course_id).delete()
-        schedule = Schedule.objects.create(
-            user_id=user_id, course_id=course_id, org=course.org, start_date=available_at, upgrade_deadline=deadline
+        log.debug("No schedule for learner %s in %s: held back", user_id, course.id)
+        facts = {"experience_type": experience.value, "content_availability_date": available_at}
+        if held_back.exists():
+            held_back.filter(enrolled_at__lte=enrolled_at).update(site=site, **facts, **common)
+        else:
+            held_back.create(user_id=user_id, course_id=course.id, site=site, **facts, **common)
+        event = schedule_suppressed(
+            site_id=site.pk, user_id=user_id, course_id=course.id, upgrade_deadline=deadline, **facts
         )
-        ScheduleExperience.objects.create(schedule=schedule, experience_type=experience.value)
+        transaction.on_commit(partial(segment.track, event), using=alias)
+        return None
+    if held_back.exists():
+        held_back.delete()
+    schedule = schedules.create(user_id=user_id, course_id=course.id, org=course.org, start_date=available_at, **common)
+    ScheduleExperience.objects.create(schedule=schedule, experience_type=experience.value)
     return schedule
 
 
@@ -105,12 +120,9 @@ def recompute_course(course_id: str, facts: Collection[CourseFact], now: datetim
     changed = 0
     for model, start_field in _START_FIELDS.items():
         for rows in _pages(model, course_id):
-            enrollments = host.enrollments([(row.user_id, course_id) for row in rows])
             stale = []
             for row in rows:
-                enrollment = enrollments.get((row.user_id, course_id))
-                created = enrollment.created if enrollment else getattr(row, start_field)
-                if _set_dates(row, created, course, mode, days, may_gain=may_gain, now=now):
+                if _set_dates(row, row.enrolled_at, course, mode, days, may_gain=may_gain, now=now):
                     row.modified = now
                     stale.append(row)
             org_field = ["org"] if model is Schedule else []
@@ -159,8 +171,7 @@ def _refusal(site: Site | None, course_id: str, course: Course | None, now: date
 
 def _experience(host: Host, course: Course) -> ExperienceType:
     sections = host.sections([course.id]).get(course.id, ()) if course.is_messaging_enabled else ()
-    has_highlights = any(section.highlights and not section.is_hidden_from_toc for section in sections)
-    return ExperienceType.COURSE_UPDATES if has_highlights else ExperienceType.DEFAULT
+    return ExperienceType.COURSE_UPDATES if weekly_sections(course, sections) else ExperienceType.DEFAULT
 
 
 def _pages(model: type[Schedule] | type[HoldBack], course_id: str) -> Iterator[list[Any]]:

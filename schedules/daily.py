@@ -9,14 +9,16 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
+from schedules.data import without_addresses
 from schedules.days import day_of
-from schedules.exceptions import ConfigurationError
+from schedules.exceptions import ConfigurationError, redacted
 from schedules.missed import days_to_run
 
 log = logging.getLogger(__name__)
 
 
 @shared_task(name="schedules.tasks.run_day", ignore_result=True)
+@redacted
 def run_day(message_type: str, site_domain: str) -> None:
     """Do today for a site and message type, and before it the days that were missed. Logs what a command prints."""
     now = timezone.now()
@@ -27,7 +29,7 @@ def run_day(message_type: str, site_domain: str) -> None:
             for report in api.enqueue_day(message_type, site, day, now=now):
                 _log(report, site.domain)
     except ConfigurationError as error:
-        log.error("%s for %s was refused: %s", message_type, site_domain, error)
+        log.error("%s for %s was refused: %s", message_type, site_domain, without_addresses(str(error)))
 
 
 def _log(report: api.RunReport, domain: str) -> None:

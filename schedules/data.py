@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -40,6 +40,7 @@ class SkipReason(StrEnum):
     OPTED_OUT = "opted-out"
     NO_HIGHLIGHTS = "no-highlights"
     NOTHING_TO_UPGRADE = "nothing-to-upgrade"
+    ALREADY_TOLD = "already-told"
     DELIVERY_DISABLED = "delivery-disabled"
     EXPIRED = "expired"
     NO_LONGER_DUE = "no-longer-due"
@@ -199,6 +200,21 @@ class Section:
                 )
         object.__setattr__(self, "name", one_line(self.name))
         object.__setattr__(self, "highlights", tuple(text for raw in self.highlights if (text := raw.strip())))
+
+
+def weekly_sections(course: Course, sections: Iterable[Section]) -> list[Section]:
+    """The sections whose highlights are sent, the first of them in week 1; none while the course sends none.
+
+    Whether a course has course updates at all and what a week brings is both decided by this, and nothing else.
+    """
+    return [
+        section
+        for section in sections
+        if course.is_messaging_enabled
+        and section.highlights
+        and not section.is_hidden_from_toc
+        and not section.is_staff_only
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -154,7 +154,17 @@ def _outcomes(
     with opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
         for one in decisions:
             row = held.get(one.entry.uuid)
+            if one.must_wait and one.outcome is None:
+                yield _Settled(one.entry.uuid, _waits_for_another(now))
+                continue
+            ledger.set_courses(row, one.entry.course_ids)
             yield _Settled(one.entry.uuid, one.outcome or _send(resolver, message_type, one, words, row), one.entry)
+
+
+def _waits_for_another(now: datetime) -> Outcome:
+    """Once the other message is settled it is known whether there is still something to say."""
+    retry_at = now + timedelta(seconds=conf.retry_seconds)
+    return Outcome(status=OutcomeStatus.RETRY, reason=SkipReason.ALREADY_TOLD.value, retry_at=retry_at, was_tried=False)
 
 
 def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[_Settled]:

@@ -6,9 +6,13 @@ a learner's name or address, for it may reach a log.
 
 from __future__ import annotations
 
+import functools
 import traceback
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
+from celery.exceptions import TaskPredicate
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -29,13 +33,15 @@ class SkipRecipient(SchedulesError):
 
 
 class HostError(SchedulesError):
-    """The LMS could not answer, or answered what it must not.
+    """The LMS could not answer, or answered what it must not. Addresses in its words are taken out.
 
     `is_temporary`: asking again later may help.
     """
 
     def __init__(self, message: str, *, is_temporary: bool = False) -> None:
-        super().__init__(message)
+        from schedules.data import without_addresses  # noqa: PLC0415 - its values raise this error
+
+        super().__init__(without_addresses(message))
         self.is_temporary = is_temporary
 
 
@@ -73,3 +79,18 @@ class TaskFailed(SchedulesError):
 def where(error: BaseException) -> str:
     """The error's class and its frames, for logs: not its message, which may hold an address."""
     return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()
+
+
+def redacted(task: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a Celery task: Celery logs the text of what a task raises, so ours names the class and frames alone."""
+
+    @functools.wraps(task)
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        try:
+            return task(*arguments, **named)
+        except TaskPredicate:  # how a task asks Celery to retry or ignore it
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again in our words
+            raise TaskFailed(error) from None
+
+    return guarded

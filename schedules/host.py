@@ -139,6 +139,16 @@ def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K])
     )
 
 
+def answer_to(question: Callable[..., V], *arguments: Any) -> V:
+    """Put a question that is not about keys. What the host raises becomes a `HostError` without its words."""
+    try:
+        return question(*arguments)
+    except (ConfigurationError, HostError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a host may raise anything
+        raise HostError(f"The host failed at {question.__name__}: {type(error).__name__}.") from None
+
+
 def get_host() -> Host:
     """The host that `SCHEDULES["HOST"]` names. Raises `ConfigurationError` if that is not a `Host`."""
     return _load_host(conf.host)

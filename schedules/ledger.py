@@ -190,6 +190,13 @@ def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID
     )
 
 
+@_outlasting
+def set_courses(row: ScheduledMessage | None, course_ids: Collection[str]) -> None:
+    """Keep what a message that is leased says now; there may be fewer courses than when it was claimed."""
+    if row is not None and list(course_ids) != row.course_ids:
+        _held([row]).update(course_ids=list(course_ids))
+
+
 def note(uuid: UUID, reaction: Reaction, now: datetime) -> bool:
     """Keep when it first happened. Returns whether it is the first time; also false for a message that is not there."""
     column = f"{reaction}_at"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.dispatch import Signal
@@ -16,12 +16,10 @@ from edx_ace.policy import Policy, PolicyResult
 
 from schedules import signals
 from schedules.data import EnrollmentKey
-from schedules.exceptions import where
-from schedules.host import get_host
+from schedules.host import answer_to, get_host
 from schedules.models import OptOut
 from schedules.sites import sites_about
-
-log = logging.getLogger(__name__)
+from schedules.transactions import after_commit
 
 _opt_outs_read: ContextVar[Collection[EnrollmentKey] | None] = ContextVar("opt_outs_read", default=None)
 
@@ -63,14 +61,12 @@ def _fields(scope: OptOutScope) -> dict[str, Any]:
 
 
 def _tell(signal: Signal, user_id: int, scope: OptOutScope) -> None:
-    """The host's troubles are not the learner's: what it raises is logged, and their wish stands.
+    """The host's troubles are not the learner's: it hears of a wish that is kept, and what it raises is logged.
 
     Not by `send_robust`, which logs the words of the error itself; they may hold an address.
     """
-    try:
-        signal.send(sender=OptOut, user_id=user_id, **_fields(scope))
-    except Exception as error:  # noqa: BLE001
-        log.error("The host failed at the wish of learner %s: %s", user_id, where(error))
+    tell = partial(signal.send, sender=OptOut, user_id=user_id, **_fields(scope))
+    after_commit(tell, "The host failed at the wish of learner %s", user_id)
 
 
 # Reading --------------------------------------------------------------------------------------------
@@ -146,9 +142,9 @@ class BulkEmailOptoutPolicy(Policy):
 def _all_opt_outs(user_id: int, keys: Collection[EnrollmentKey]) -> set[EnrollmentKey]:
     """The host's and the app's. The host is asked about courses only where the app knows of an opt-out."""
     host = get_host()
-    opt_outs = set(host.opt_outs(keys))
+    opt_outs = set(answer_to(host.opt_outs, keys))
     if OptOut.objects.filter(user_id=user_id, message_type="").exists():
-        courses = host.courses({course_id for _, course_id in keys})
+        courses = answer_to(host.courses, {course_id for _, course_id in keys})
         about = opt_outs_about(user_id, {course_id: course.org for course_id, course in courses.items()})
         opt_outs |= {(user_id, course_id) for course_id, one in about.items() if one.is_stopped}
     return opt_outs

@@ -37,8 +37,9 @@ from schedules.data import (
     skipped,
 )
 from schedules.days import day_bounds, start_of_day
+from schedules.episodes import EarlierMessage, earlier_messages
 from schedules.exceptions import SkipRecipient
-from schedules.host import Answers, Host, ask, get_host
+from schedules.host import Answers, Host, answer_to, ask, get_host
 from schedules.models import Schedule
 from schedules.sites import org_scope, site_values
 
@@ -58,12 +59,16 @@ class DueCourse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """One message that was found: to be sent about `courses` (never empty), or already settled by `outcome`."""
+    """One message that was found: to be sent about `courses` (never empty), or already settled by `outcome`.
+
+    `must_wait`: a worker has a message in hand that may say the same; this one is sent if that one is not.
+    """
 
     entry: ledger.Entry
     learner: Learner | None
     courses: tuple[DueCourse, ...]
     outcome: Outcome | None = None
+    must_wait: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +84,7 @@ class Facts:
     links: Answers[EnrollmentKey, CourseLinks]
     opt_outs: Answers[EnrollmentKey, bool]
     deadline_days: Mapping[str, int | None]
+    earlier: Mapping[int, Sequence[EarlierMessage]]
 
     def fault(self, schedule: Schedule) -> str:
         """One line on what the host could not say about this schedule; empty when it said everything."""
@@ -108,6 +114,8 @@ class Resolver(ABC):
     further_day_offsets: ClassVar[tuple[int, ...]] = ()
     is_per_course: ClassVar[bool] = False
     needs_sections: ClassVar[bool] = False
+    #: Whether a message's name and day offset say all, so that a learner hears of a course once in an episode.
+    is_once_per_episode: ClassVar[bool] = True
     #: What own words about such a message may name: each message must have a value for it.
     placeholders: ClassVar[tuple[str, ...]] = ("course", "platform", "name")
     #: What of its context leads to pages of the platform: URLs, or lists of mappings with a `url`.
@@ -215,6 +223,9 @@ class Resolver(ABC):
             links=ask(self.host.course_links, keys),
             opt_outs=Answers({**opt_outs.values, **dict.fromkeys(ours, True)}, opt_outs.faults),
             deadline_days=deadlines.deadline_days({schedule.course_id: schedule.org for schedule in schedules}),
+            earlier=earlier_messages(self.run, self.message_name(self.run.day_offset), user_ids)
+            if self.is_once_per_episode and not self.run.is_test
+            else {},
         )
 
     def _is_due(self, schedule: Schedule, facts: Facts) -> bool:
@@ -234,6 +245,10 @@ class Resolver(ABC):
     def _decide_group(self, group: tuple[int, int | None], schedules: Sequence[Schedule], facts: Facts) -> Decision:
         user_id, schedule_id = group
         learner = facts.learners.values.get(user_id)
+        key = self.message_key(self.run.day_offset)
+        # A test message is nobody's real message, so it must not be taken for a copy of one.
+        uuid = uuid4() if self.run.is_test else ledger.message_uuid(self.run, key, user_id, schedule_id)
+        others = [message for message in facts.earlier.get(user_id, ()) if message.uuid != uuid]
         courses: tuple[DueCourse, ...] = ()
         outcome = None
         fault = next(filter(None, map(facts.fault, schedules)), "")
@@ -242,27 +257,36 @@ class Resolver(ABC):
         else:
             courses = self._due_courses(schedules, facts)
             try:
-                courses = self._wanted(learner, courses, facts)
+                courses = self._wanted(learner, courses, facts, others)
             except SkipRecipient as skip:
                 outcome = skipped(SkipReason(skip.reason))
-        key = self.message_key(self.run.day_offset)
         entry = ledger.Entry(
-            # A test message is nobody's real message, so it must not be taken for a copy of one.
-            uuid=uuid4() if self.run.is_test else ledger.message_uuid(self.run, key, user_id, schedule_id),
+            uuid=uuid,
             user_id=user_id,
             schedule_id=schedule_id,
             name=self.message_name(self.run.day_offset),
             course_ids=tuple(due.course.id for due in courses) or tuple(one.course_id for one in schedules),
         )
-        return Decision(entry=entry, learner=learner, courses=courses, outcome=outcome)
+        must_wait = any(message.is_about(due.schedule) for message in others for due in courses)
+        return Decision(entry=entry, learner=learner, courses=courses, outcome=outcome, must_wait=must_wait)
 
-    def _wanted(self, learner: Learner | None, courses: tuple[DueCourse, ...], facts: Facts) -> tuple[DueCourse, ...]:
+    def _wanted(
+        self,
+        learner: Learner | None,
+        courses: tuple[DueCourse, ...],
+        facts: Facts,
+        earlier: Collection[EarlierMessage],
+    ) -> tuple[DueCourse, ...]:
         if learner is None or not learner.email.strip():
             raise SkipRecipient(SkipReason.NO_ADDRESS)
         wanted = tuple(due for due in courses if (learner.id, due.course.id) not in facts.opt_outs.values)
         if not wanted:
             raise SkipRecipient(SkipReason.OPTED_OUT)
-        return self.select(wanted)
+        sent = [message for message in earlier if message.sent_at is not None]
+        news = tuple(due for due in wanted if not any(message.is_about(due.schedule) for message in sent))
+        if not news:
+            raise SkipRecipient(SkipReason.ALREADY_TOLD)
+        return self.select(news)
 
     def _due_courses(self, schedules: Iterable[Schedule], facts: Facts) -> tuple[DueCourse, ...]:
         due = [self._due_course(schedule, facts) for schedule in schedules]
@@ -270,7 +294,7 @@ class Resolver(ABC):
 
     def _due_course(self, schedule: Schedule, facts: Facts) -> DueCourse:
         key = (schedule.user_id, schedule.course_id)
-        links = facts.links.values.get(key) or CourseLinks(home=self.host.dashboard_url(self.site.pk))
+        links = facts.links.values.get(key) or CourseLinks(home=answer_to(self.host.dashboard_url, self.site.pk))
         return DueCourse(
             schedule=schedule,
             course=facts.courses.values[schedule.course_id],

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
-from schedules.host import Host
+from schedules.host import Host, answer_to
 
 _NOTHING = object()
 
@@ -94,7 +94,7 @@ def sites_about(host: Host, orgs: Collection[str]) -> Mapping[str, frozenset[int
 
 def enrollment_site(host: Host, user_id: int, course_id: str, org: str) -> Site | None:
     """The site of an enrollment: where it happens, else the one that claims `org`, else the default site."""
-    site_id = host.enrollment_site_id(user_id, course_id)
+    site_id = answer_to(host.enrollment_site_id, user_id, course_id)
     if site_id is None:
         claims = {site_id: _orgs(site_id, values) for site_id, values in _all_values(host).items()}
         site_id = min((site_id for site_id, orgs in claims.items() if org in orgs), default=conf.default_site_id)
@@ -103,7 +103,7 @@ def enrollment_site(host: Host, user_id: int, course_id: str, org: str) -> Site 
 
 
 def _all_values(host: Host) -> Mapping[int, Mapping[str, Any]]:
-    everything = host.site_values()
+    everything = answer_to(host.site_values)
     for site_id, values in everything.items():
         if not isinstance(values, Mapping):
             raise ConfigurationError(

@@ -8,16 +8,14 @@ A task's arguments are those of its `Run`, written by `_arguments` and read by `
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
-from celery.exceptions import TaskPredicate
 from celery.result import EagerResult
 from django.contrib.sites.models import Site
 from django.utils import timezone
@@ -26,7 +24,7 @@ from schedules import delivering, ledger
 from schedules.clock import SHARED_CLOCK
 from schedules.conf import conf
 from schedules.data import BINS, Outcome, Run, RunOrigin, Totals
-from schedules.exceptions import TaskFailed, where
+from schedules.exceptions import redacted, where
 from schedules.message_types import resolver_for
 from schedules.models import SendRun
 from schedules.resolving import Decision
@@ -59,6 +57,7 @@ def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@redacted
 def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
     """Find a bin's learners, claim their messages and hand them on in batches. One bin's failure is its own."""
     run = _run(arguments)
@@ -77,23 +76,8 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
     return {**totals.as_dict(), "errors": errors}
 
 
-def _telling_no_words(task: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Celery logs the text of what a task raises, and that may hold an address; ours says the class and frames."""
-
-    @functools.wraps(task)
-    def guarded(**arguments: Any) -> dict[str, Any]:
-        try:
-            return task(**arguments)
-        except TaskPredicate:  # how a task asks Celery to retry or ignore it
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again in our words
-            raise TaskFailed(error) from None
-
-    return guarded
-
-
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
-@_telling_no_words
+@redacted
 def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
     """Send a batch of messages."""
     run = _run(arguments)
@@ -105,7 +89,7 @@ def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
-@_telling_no_words
+@redacted
 def recover() -> dict[str, Any]:
     """Hand out again what nobody answers for: due retries, dead workers' messages, what the broker lost.
 

@@ -25,8 +25,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from schedules import languages, reactions
 from schedules.conf import conf
-from schedules.data import Reaction
-from schedules.exceptions import ConfigurationError
+from schedules.data import Reaction, without_addresses
+from schedules.exceptions import ConfigurationError, where
 from schedules.host import get_host
 from schedules.leaving import Choice, Choices, Link
 from schedules.status import site_status
@@ -53,7 +53,7 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
         with translation.override(languages.SOURCE):  # programs read it
             status = site_status(site, timezone.now())
     except ConfigurationError as error:  # anybody may read this page; what is wrong is for the log
-        log.error("The health page cannot answer: %s", error)
+        log.error("The health page cannot answer: %s", without_addresses(str(error)))
         return JsonResponse({"problems": ["The settings cannot be used; manage.py check says why."]}, status=503)
     return JsonResponse(status.as_dict(), status=503 if status.problems else 200)
 
@@ -157,7 +157,11 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
 def _dashboard_url(request: HttpRequest) -> str:
     sites = Site.objects.order_by("pk")
     site = sites.filter(domain__iexact=request.get_host()).first() or sites.first()
-    return get_host().dashboard_url(site.pk) if site else "/"
+    try:
+        return get_host().dashboard_url(site.pk) if site else "/"
+    except Exception as error:  # noqa: BLE001 - a host may raise anything, and the learner is to land somewhere
+        log.error("A click leads to the first page, for the host does not name the dashboard: %s", where(error))
+        return "/"
 
 
 def _is_guess(request: HttpRequest) -> bool:

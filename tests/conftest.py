@@ -11,6 +11,8 @@ import edx_ace.policy
 import pytest
 from celery import current_app
 from django.core.cache import cache
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.transaction import Atomic, get_connection
 
 from schedules.tracking import segment
 from tests.segment_server import SegmentServer
@@ -23,6 +25,31 @@ def _fresh_caches():
     cache.clear()
     yield
     forget_ace_plugins()
+
+
+@pytest.fixture(autouse=True)
+def _commits(monkeypatch):
+    """What is to follow a commit follows the last atomic block of the code, though the test's own is around it."""
+    leave, register = Atomic.__exit__, BaseDatabaseWrapper.on_commit
+
+    def leave_and_commit(self, *raised):
+        leave(self, *raised)
+        _commit(get_connection(self.using))
+
+    def register_and_commit(self, work, *more, **named):
+        register(self, work, *more, **named)
+        _commit(self)
+
+    monkeypatch.setattr(Atomic, "__exit__", leave_and_commit)
+    monkeypatch.setattr(BaseDatabaseWrapper, "on_commit", register_and_commit)
+
+
+def _commit(connection):
+    blocks = connection.atomic_blocks
+    if blocks and all(block._from_testcase for block in blocks) and not connection.needs_rollback:
+        while connection.run_on_commit:
+            _, work, _ = connection.run_on_commit.pop(0)
+            work()
 
 
 _LOADERS = (edx_ace.channel.channels, edx_ace.policy.policies)

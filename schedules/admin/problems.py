@@ -13,10 +13,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from schedules.data import Course
+from schedules.exceptions import where
 from schedules.host import get_host
 from schedules.models import Schedule
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 Schedules = models.QuerySet[Schedule]
 
@@ -53,8 +54,8 @@ class ProblemFilter(admin.SimpleListFilter):
         )
         try:
             courses = get_host().courses(list(first_starts))
-        except Exception:
-            logger.exception("The host could not say what it knows of %d courses", len(first_starts))
+        except Exception as error:  # noqa: BLE001 - a host may raise anything
+            log.error("The host could not say what it knows of %d courses: %s", len(first_starts), where(error))
             messages.error(request, _("The LMS did not answer, so its courses cannot be compared. Try again later."))
             return queryset.none()
         if problem == "unknown-course":

@@ -85,12 +85,13 @@ class ScheduleAdmin(LearnerInCourseSearch):
     list_filter = (("course_id", admin.AllValuesFieldListFilter), ExperienceFilter, ProblemFilter)
     sortable_by = ("course_id", "start_date", "upgrade_deadline")
     raw_id_fields = ("user",)
-    fields = ("user", "course_id", "org", "start_date", "upgrade_deadline", "created", "modified")
+    fields = ("user", "course_id", "org", "enrolled_at", "start_date", "upgrade_deadline", "created", "modified")
     inlines = (ExperienceInline,)
     actions = ("change_to_default", "change_to_course_updates")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
-        return ("user", "course_id", "created", "modified") if obj else ("created", "modified")
+        given = ("enrolled_at", "created", "modified")
+        return ("user", "course_id", *given) if obj else given
 
     @admin.display(description=_("experience"))
     def experience_shown(self, schedule: Schedule) -> Any:

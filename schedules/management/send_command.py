@@ -18,7 +18,7 @@ from schedules import api
 from schedules.conf import conf
 from schedules.data import RunOrigin, Totals
 from schedules.days import day_of
-from schedules.exceptions import ConfigurationError
+from schedules.exceptions import ConfigurationError, HostError
 from schedules.management import waiting
 from schedules.missed import days_to_run
 from schedules.retention import LEAST_DAYS
@@ -88,7 +88,7 @@ class SendCommand(BaseCommand):
                     waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
                 self._report(reports, site.domain)
                 failed_bins += sum(len(report.failed_bins) for report in reports)
-        except ConfigurationError as error:
+        except (ConfigurationError, HostError) as error:
             raise CommandError(str(error)) from error
         if failed_bins:
             raise CommandError(

@@ -17,6 +17,7 @@ from schedules import languages, toggles
 from schedules.conf import conf
 from schedules.data import Course, Learner, QuietText, Run, one_line
 from schedules.days import last_day
+from schedules.host import answer_to
 from schedules.ledger import Entry
 from schedules.links import absolute_url, changed_links
 from schedules.resolving import Decision, DueCourse, Resolver
@@ -86,7 +87,7 @@ def base_context(resolver: Resolver) -> dict[str, Any]:
     homepage = marketing_root if conf.is_marketing_site_enabled else ""
     return {
         "homepage_url": absolute_url(domain, homepage),
-        "dashboard_url": absolute_url(domain, resolver.host.dashboard_url(resolver.site.pk)),
+        "dashboard_url": absolute_url(domain, answer_to(resolver.host.dashboard_url, resolver.site.pk)),
         "platform_name": one_line(str(site.get("PLATFORM_NAME") or resolver.site.name)),
         "contact_mailing_address": str(site.get("CONTACT_MAILING_ADDRESS") or ""),
         "contact_email": str(site.get("CONTACT_EMAIL") or ""),

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from schedules.conf import conf
-from schedules.data import ExperienceType, Section, SkipReason
+from schedules.data import ExperienceType, Section, SkipReason, weekly_sections
 from schedules.exceptions import SkipRecipient
 from schedules.message_types.base import ScheduleMessageType, course_url, upsell_context
 from schedules.resolving import DueCourse, Resolver
@@ -86,11 +86,5 @@ class CourseUpdateResolver(Resolver):
 
     def _section(self, due: DueCourse) -> Section | None:
         """The week's section: only those that have something to say to learners use up a week (SPEC 3.2)."""
-        if not due.course.is_messaging_enabled:
-            return None
-        telling = [
-            section
-            for section in due.sections
-            if section.highlights and not section.is_hidden_from_toc and not section.is_staff_only
-        ]
-        return telling[self.week - 1] if self.week <= len(telling) else None
+        sections = weekly_sections(due.course, due.sections)
+        return sections[self.week - 1] if self.week <= len(sections) else None

@@ -29,6 +29,7 @@ class UpgradeReminderResolver(Resolver):
     experience_type = ExperienceType.DEFAULT
     placeholders = (*Resolver.placeholders, "deadline")
     page_links = (*Resolver.page_links, "course_links")
+    is_once_per_episode = False  # another day of the deadline is news, and the same day has the same uuid
 
     @classmethod
     def day_offsets(cls) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
 from schedules.data import ExperienceType
+from schedules.models.fields import EnrolledAtField
 
 EXPERIENCE_CHOICES = [
     (ExperienceType.DEFAULT.value, _("Recurring Nudge and Upgrade Reminder")),
@@ -20,14 +21,21 @@ EXPERIENCE_CHOICES = [
 class Schedule(TimeStampedModel):
     """One learner's dates in one course.
 
+    `enrolled_at` begins an episode: all dates are computed from it, and what was said since is not said again.
     Personal data: which course a learner takes and since when. Erased with the learner (cascade).
     """
+
+    #: The field that says when the learner could begin.
+    START_FIELD = "start_date"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="schedules", verbose_name=_("learner")
     )
     course_id = models.CharField(_("course"), max_length=255, db_index=True)
     org = models.CharField(_("organization"), max_length=255)
+    enrolled_at = EnrolledAtField(
+        _("enrolled"), blank=True, help_text=_("When the learner enrolled, the last time if more than once.")
+    )
     start_date = models.DateTimeField(
         _("start"), db_index=True, help_text=_("When the learner could begin: their enrollment or the course's start.")
     )
@@ -71,12 +79,15 @@ class HoldBack(TimeStampedModel):
     Personal data: which course a learner takes and since when. Erased with the learner (cascade).
     """
 
+    START_FIELD = "content_availability_date"
+
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
     )
     course_id = models.CharField(_("course"), max_length=255)
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     experience_type = models.PositiveSmallIntegerField(_("experience"), choices=EXPERIENCE_CHOICES)
+    enrolled_at = EnrolledAtField(_("enrolled"), blank=True)
     content_availability_date = models.DateTimeField(_("start"))
     upgrade_deadline = models.DateTimeField(_("upgrade deadline"), null=True, blank=True)
 

@@ -54,6 +54,8 @@ def test_a_course_with_highlights_gets_course_updates():
     "spoil",
     [
         lambda course: course.sections.update(hide_from_toc=True),
+        lambda course: course.sections.update(visible_to_staff_only=True),
+        lambda course: course.sections.update(highlights=[" "]),
         lambda course: course.sections.update(highlights=[]),
         lambda course: type(course).objects.filter(pk=course.pk).update(highlights_enabled_for_messaging=False),
     ],
@@ -289,7 +291,7 @@ def test_what_fails_while_schedules_follow_a_course_never_spoils_the_course(monk
 
 def test_a_fact_that_nobody_knows_is_refused_and_logged(caplog):
     api.course_changed("c", facts=["color"], now=started(0))
-    assert "'color' is not a valid CourseFact" in caplog.text
+    assert "c could not follow the course: ValueError" in caplog.text
 
 
 @pytest.mark.parametrize(

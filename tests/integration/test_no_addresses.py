@@ -63,7 +63,7 @@ def said():
     """All that any logger says at any level, as a log file would have it, tracebacks included."""
     out = StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s %(args)r"))
     loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
     loggers = [logging.root, *(one for one in loggers if isinstance(one, logging.Logger))]
     before = [(one, one.level, one.propagate, one.disabled) for one in loggers]

@@ -198,7 +198,7 @@ def _outline(course: Course, *, for_staff: bool) -> Iterator[dict[str, Any]]:
         if section.visible_to_staff_only and not for_staff:
             continue
         listed = section.highlights if isinstance(section.highlights, list) else []
-        highlights = [text for text in listed if isinstance(text, str)]
+        highlights = [text for raw in listed if isinstance(raw, str) and (text := raw.strip())]
         has_week = bool(highlights) and not section.visible_to_staff_only
         week += has_week
         yield {"name": section.display_name, "highlights": highlights, "week": week if has_week else None}

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 
 from schedules import api, previewing
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError
+from schedules.exceptions import ConfigurationError, HostError
 from schedules.languages import has_words
 from schedules.message_types import messages
 from schedules.previewing import Preview, gallery
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             previews, failures = gallery.render(
                 options["message"] or sorted(messages()), options["language"] or previewing.languages(), site
             )
-        except ConfigurationError as error:
+        except (ConfigurationError, HostError) as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:  # the switch for debugging is asked for there
             raise CommandError(f"The database cannot be read ({error}); run manage.py migrate.") from error
