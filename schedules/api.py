@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
@@ -11,7 +11,8 @@ from uuid import uuid4
 from django.contrib.sites.models import Site
 from django.db import transaction
 
-from schedules import creating, delivering, ledger, tasks, toggles
+from schedules import creating, ledger, tasks, toggles
+from schedules.channels import files
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, Totals
 from schedules.message_types import resolver_for, resolvers
@@ -107,11 +108,13 @@ def enqueue_day(
     now: datetime,
     day_offsets: Sequence[int] | None = None,
     override_address: str | None = None,
-    show_messages: bool = False,
+    show_message: Callable[[str], object] | None = None,
 ) -> list[RunReport]:
     """Find and queue everything due on `today`; one report per day offset, in the order of `day_offsets`.
 
-    Raises `ConfigurationError` before anything is queued when the app, the host or a site is set up wrongly.
+    `show_message` is told each message's text, where the channel is `schedules_file_email` and Celery runs tasks in
+    the calling process. Raises `ConfigurationError` before anything is queued when the app, the host or a site is set
+    up wrongly.
     """
     recover()
     resolver_class = resolver_for(message_type)
@@ -130,12 +133,12 @@ def enqueue_day(
         reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
     stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
     _open_runs(reports, stopped, now)
-    token = delivering.show_messages.set(show_messages)
+    token = files.show_message.set(show_message)
     try:
         for report in reports:
             _enqueue_run(report)
     finally:
-        delivering.show_messages.reset(token)
+        files.show_message.reset(token)
     return reports
 
 
