@@ -94,9 +94,9 @@ else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 # edx-ace
-ACE_ENABLED_CHANNELS = ["file_email"]
-ACE_CHANNEL_DEFAULT_EMAIL = "file_email"
-ACE_CHANNEL_TRANSACTIONAL_EMAIL = "file_email"
+ACE_ENABLED_CHANNELS = ["schedules_file_email"]
+ACE_CHANNEL_DEFAULT_EMAIL = "schedules_file_email"
+ACE_CHANNEL_TRANSACTIONAL_EMAIL = "schedules_file_email"
 ACE_ENABLED_POLICIES = ["bulk_email_optout"]
 OPENEDX_TELEMETRY: list[str] = []  # edx-ace reports to monitoring, which the demo has not
 

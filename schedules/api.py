@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -11,7 +11,8 @@ from uuid import uuid4
 from django.contrib.sites.models import Site
 from django.db import transaction
 
-from schedules import creating, delivering, ledger, tasks, toggles
+from schedules import creating, ledger, tasks, toggles
+from schedules.channels import files
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, RunOrigin, Totals
 from schedules.days import last_day as last_day_in
@@ -117,12 +118,14 @@ def enqueue_day(
     origin: RunOrigin = RunOrigin.DAILY,
     day_offsets: Sequence[int] | None = None,
     override_address: str | None = None,
-    show_messages: bool = False,
+    show_message: Callable[[str], object] | None = None,
 ) -> list[RunReport]:
     """Find and queue everything due on `today`; one report per day offset, in the order of `day_offsets`.
 
     `now` is the clock, unless `origin` says that `today` was asked for by date and is to be the clock of its run.
-    Raises `ConfigurationError` before anything is queued when the app, the host or a site is set up wrongly.
+    `show_message` is told each message's text, where the channel is `schedules_file_email` and Celery runs tasks in
+    the calling process. Raises `ConfigurationError` before anything is queued when the app, the host or a site is set
+    up wrongly.
     """
     recover()
     resolver_class = resolver_for(message_type)
@@ -144,12 +147,12 @@ def enqueue_day(
     for report in reports:
         report.stopped = stopped
     ledger.open_runs([report.run for report in reports if not report.run.is_test], now, stopped)
-    token = delivering.show_messages.set(show_messages)
+    token = files.show_message.set(show_message)
     try:
         for report in reports:
             _enqueue_run(report)
     finally:
-        delivering.show_messages.reset(token)
+        files.show_message.reset(token)
     return reports
 
 

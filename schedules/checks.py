@@ -119,6 +119,15 @@ def check_ace(**_: Any) -> list[CheckMessage]:
                 id="schedules.E004",
             )
         )
+    if conf.default_channel == "file_email":
+        found.append(
+            Warning(
+                "ACE_CHANNEL_DEFAULT_EMAIL is 'file_email', which prints every message, addresses included, and makes "
+                "no list of them.",
+                hint="Name 'schedules_file_email' there and in ACE_ENABLED_CHANNELS.",
+                id="schedules.W011",
+            )
+        )
     if not apps.is_installed("edx_ace"):
         found.append(
             Error(

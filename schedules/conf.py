@@ -122,7 +122,7 @@ class Conf:
 
     @property
     def file_email_directory(self) -> Path:
-        """Where the `file_email` channel writes its messages; relative to the working directory."""
+        """Where the channel `schedules_file_email` writes its messages; relative to the working directory."""
         return Path(self._own("FILE_EMAIL_DIRECTORY", (str, Path), bool, "the path of a directory"))
 
     @property

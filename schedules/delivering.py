@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import random
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -60,9 +59,6 @@ from schedules.tracking.events import email_sent
 from schedules.transient import is_transient, outlast
 
 log = logging.getLogger(__name__)
-
-#: Whether the file channel may print each message's text, as it does of itself.
-show_messages: ContextVar[bool] = ContextVar("show_messages", default=False)
 
 #: The uuids (text) of the messages that a channel took, within one call of `ace.send()`.
 _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
@@ -240,8 +236,7 @@ def _hand_to_ace(message: ScheduleMessage) -> None:
     message.expiration_time = timezone.now() + _MOST_WAITING
     token = _taken.set(set())
     try:
-        with _quiet_file_channel():
-            ace.send(message)
+        ace.send(message)
         is_taken = str(message.uuid) in (_taken.get() or ())
     except DeliveryError:  # from a channel of ours
         raise
@@ -280,11 +275,3 @@ def _note_taken(sender: Any, message: dict[str, Any], **_: Any) -> None:
     taken = _taken.get()
     if taken is not None and getattr(sender, "channel_type", None) == ChannelType.EMAIL:
         taken.add(message["uuid"])
-
-
-@contextmanager
-def _quiet_file_channel() -> Iterator[None]:
-    """The file channel prints every text body to the terminal; let it only when asked."""
-    is_loud = conf.default_channel == "file_email" and not show_messages.get()
-    with redirect_stdout(io.StringIO()) if is_loud else nullcontext():
-        yield

@@ -77,7 +77,7 @@ class SendCommand(BaseCommand):
                     origin=_origin(options),
                     day_offsets=self.day_offsets(options),
                     override_address=override_address,
-                    show_messages=options["verbosity"] > 1,
+                    show_message=self.stdout.write if options["verbosity"] > 1 else None,
                 )
                 self.say(f"{self.message_type} for {site.domain} on {day}")
                 if override_address is not None:

@@ -38,7 +38,7 @@ def test_each_command_sends_what_is_due_and_says_so(mailbox):
     assert row(run(NUDGE), "recurringnudge_day3") == "recurringnudge_day3 -3 1 0 1 0 0"
     assert row(run(REMINDER), "upgradereminder") == "upgradereminder +2 1 0 1 0 0"
     assert row(run(UPDATE), "courseupdate") == "courseupdate -7 1 0 1 0 0"
-    names = sorted(re.sub("_[0-9]+_[0-9a-f]+", "", path.name) for path in mailbox.iterdir())
+    names = sorted(re.sub("_[0-9]+_[0-9a-f]+", "", path.name) for path in mailbox.glob("20*.html"))
     assert names == [f"{TODAY}_{name}.html" for name in ("courseupdate", "recurringnudge_day3", "upgradereminder")]
 
 
@@ -47,7 +47,7 @@ def test_running_twice_sends_nothing_twice_and_says_so(mailbox):
     enroll(make_learner(), make_course())
     run(NUDGE)
     assert row(run(NUDGE), "recurringnudge_day3") == "recurringnudge_day3 -3 1 1 0 0 0"
-    assert len(list(mailbox.iterdir())) == 1
+    assert len(list(mailbox.glob("20*.html"))) == 1
 
 
 def test_every_message_is_one_file(mailbox):
@@ -56,7 +56,7 @@ def test_every_message_is_one_file(mailbox):
     for number in range(5):
         enroll(alice, make_course(f"Course {number}", weeks=[["a"]]), days_ago=7)
     run(UPDATE)
-    assert len(list(mailbox.iterdir())) == 5
+    assert len(list(mailbox.glob("20*.html"))) == 5
 
 
 def test_what_is_skipped_is_said_by_reason(mailbox):
@@ -68,7 +68,7 @@ def test_what_is_skipped_is_said_by_reason(mailbox):
     CourseEmailOptout.objects.create(user=bob, course=garden)
     said = row(run(NUDGE), "recurringnudge_day3")
     assert said == "recurringnudge_day3 -3 2 0 0 2 (no-address 1, opted-out 1) 0"
-    assert not list(mailbox.iterdir())
+    assert not list(mailbox.glob("20*.html"))
 
 
 def test_a_later_run_for_the_day_sends_what_was_in_the_way(mailbox):
@@ -129,7 +129,7 @@ def test_an_override_address_leaves_messages_that_were_sent_alone(mailbox):
     before = ScheduledMessage.objects.values().get()
     run(NUDGE, override_recipient_email="me@example.org")
     assert ScheduledMessage.objects.values().get() == before
-    assert len(list(mailbox.iterdir())) == 2
+    assert len(list(mailbox.glob("20*.html"))) == 2
 
 
 def test_a_run_may_be_for_the_past_or_the_future(mailbox):
@@ -151,7 +151,7 @@ def test_each_weeks_update_is_a_message_of_its_own(mailbox):
         for _ in range(2):
             run(UPDATE, date=date.isoformat())
     assert sorted(ScheduledMessage.objects.values_list("day_offset", flat=True)) == [-14, -7]
-    assert len(list(mailbox.iterdir())) == 2
+    assert len(list(mailbox.glob("20*.html"))) == 2
 
 
 def test_weeks_may_be_asked_for(mailbox):
@@ -182,7 +182,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_done(command, options, 
     assert "\n" not in str(refusal.value)
     assert refusal.value.returncode == 1
     assert not SendRun.objects.exists()
-    assert not list(mailbox.iterdir())
+    assert not list(mailbox.glob("20*.html"))
 
 
 @pytest.mark.parametrize("weeks", [0, -1, 521])
@@ -247,10 +247,11 @@ def test_the_file_channel_is_quiet_unless_verbosity_asks(mailbox, capsys):
     open_site()
     enroll(make_learner("alice"), make_course())
     enroll(make_learner("bob"), make_course(), days_ago=10)
-    run(NUDGE)
-    assert "EMAIL" not in capsys.readouterr().out
-    run(NUDGE, verbosity=2, override_recipient_email="me@example.org")
-    assert capsys.readouterr().out.count("------- EMAIL -------") == 2
+    assert "EMAIL" not in run(NUDGE)
+    said = run(NUDGE, verbosity=2, override_recipient_email="me@example.org")
+    assert said.count("------- EMAIL -------") == said.count("To: me@example.org") == 2
+    assert "EMAIL" not in run(NUDGE, verbosity=1, override_recipient_email="me@example.org")
+    assert capsys.readouterr().out == ""
 
 
 def test_verbosity_zero_says_nothing(mailbox):

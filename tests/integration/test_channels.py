@@ -36,8 +36,8 @@ def send_to_alice(**fields):
 
 def test_the_file_channel_writes_one_file_named_by_day_message_learner_and_uuid(mailbox):
     row = send_to_alice()
-    assert (row.status, row.channel) == (Status.SENT, "file_email")
-    (path,) = mailbox.iterdir()
+    assert (row.status, row.channel) == (Status.SENT, "schedules_file_email")
+    (path,) = mailbox.glob("20*.html")
     assert path.name == f"{TODAY}_recurringnudge_day3_{row.user_id}_{row.pk.hex[:12]}.html"
     assert "Bees &amp; Wasps" in path.read_text()
 
@@ -45,7 +45,7 @@ def test_the_file_channel_writes_one_file_named_by_day_message_learner_and_uuid(
 def test_the_file_channel_makes_its_folder(settings, tmp_path):
     settings.SCHEDULES = {"FILE_EMAIL_DIRECTORY": tmp_path / "new" / "folder"}
     assert send_to_alice().status == Status.SENT
-    assert len(list((tmp_path / "new" / "folder").iterdir())) == 1
+    assert len(list((tmp_path / "new" / "folder").glob("20*.html"))) == 1
 
 
 class Keep(MessageHandler):

@@ -42,6 +42,7 @@ def test_the_demo_is_in_order():
         ({"ACE_CHANNEL_DEFAULT_EMAIL": "sailthru_email"}, "schedules.E004", "'sailthru_email'"),
         ({"ACE_ENABLED_POLICIES": []}, "schedules.W002", "bulk_email_optout"),
         ({"ACE_ENABLED_CHANNEL": ["file_email"]}, "schedules.W003", "which nothing reads"),
+        ({"ACE_CHANNEL_DEFAULT_EMAIL": "file_email"}, "schedules.W011", "prints every message, addresses included"),
         ({"GOOGLE_ANALYTICS_TRACKING_ID": "UA-12345-6"}, "schedules.W006", "stopped collecting on July 1, 2023"),
         ({"GOOGLE_ANALYTICS_ACCOUNT": "UA-12345-6"}, "schedules.W006", "'UA-12345-6' is a property of Universal"),
         ({"GOOGLE_ANALYTICS_TRACKING_ID": "ABC123"}, "schedules.W007", "'ABC123' is not the id of a property"),

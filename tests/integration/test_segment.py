@@ -310,8 +310,8 @@ SEND = """
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from django.conf import settings
-settings.ACE_ENABLED_CHANNELS = ["file_email"]
-settings.ACE_CHANNEL_DEFAULT_EMAIL = "file_email"
+settings.ACE_ENABLED_CHANNELS = ["schedules_file_email"]
+settings.ACE_CHANNEL_DEFAULT_EMAIL = "schedules_file_email"
 from tests.world import *
 open_site()
 enroll(make_learner(), make_course())

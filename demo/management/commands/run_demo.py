@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from demo import mailbox, school
+from demo import school
+from schedules.channels import file_index
 from schedules.conf import conf
 from schedules.data import Totals
 from schedules.days import day_of
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         for key in resolvers():
             self.stdout.write("")
             call_command(f"send_{key}", school.SITE_DOMAIN, date=today.isoformat(), stdout=self.stdout)
-        index = mailbox.write_index(conf.file_email_directory)
+        index = file_index.refresh(conf.file_email_directory)
         totals = self._totals(now)
         self.stdout.write(f"\nAll messages of {today} for {school.SITE_DOMAIN}\n")
         for line in in_columns([("message", "found", "already sent", "sent", "skipped", "failed"), *_rows(totals)]):
