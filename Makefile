@@ -7,10 +7,16 @@ PORT = 8000
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+
+# What is installed is what requirements/ pins (decision 0020), what builds it included: an old pip reads the first
+# variable for that, a new one the second.
+PINS := requirements/django52.txt
+PIP := PIP_CONSTRAINT=$(PINS) PIP_BUILD_CONSTRAINT=$(PINS) \
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+PINS_FROM := pyproject.toml --universal --upgrade --strip-extras --no-annotate --quiet --custom-compile-command "make update"
 
 # One stamp per extra: what is not asked for is not installed. They depend on what names the dependencies.
-METADATA := pyproject.toml setup.py
+METADATA := pyproject.toml setup.py $(PINS)
 APP := $(VENV)/.installed
 TEST := $(VENV)/.installed-test
 LINT := $(VENV)/.installed-lint
@@ -20,7 +26,7 @@ BROWSER := $(VENV)/.installed-browser
 NODE_MODULES := tests/browser/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services test-browser soak lint docs messages serve clean
+.PHONY: help demo test test-services test-browser soak tox lint docs messages update serve clean
 .NOTPARALLEL: # two pips in one environment get in each other's way
 .DELETE_ON_ERROR:
 
@@ -31,8 +37,10 @@ help: ## say what there is
 	@echo "make test-services  test on PostgreSQL, MariaDB, Redis and RabbitMQ, with workers that are killed"
 	@echo "make test-browser   look at every e-mail and page in Chromium; the pictures go to pictures/"
 	@echo "make soak    the same for hours: 100,000 messages, 1,000 kills"
+	@echo "make tox     run the tests on each supported pair of Python and Django, and on the oldest and newest of all else"
 	@echo "make lint    check style, types, layers, migrations and settings"
 	@echo "make messages  bring the translations up to date with the words of the code, and compile them"
+	@echo "make update  pin the newest versions of all that is installed, in requirements/"
 	@echo "make docs    build the documentation into docs/_build/html/"
 	@echo "make clean   remove what these made, the demo's database and e-mails included"
 	@echo "PYTHON=python3.12 chooses the Python that the environment in $(VENV)/ is made with."
@@ -78,6 +86,20 @@ docs: $(DOCS)
 
 messages: $(TEST)
 	$(BIN)/python -m tools.catalogs
+
+# ROWS=py313-django61,oldest chooses rows of tox.ini.
+tox: | $(BIN)/python
+	@$(PIP) tox
+	$(BIN)/tox run $(if $(ROWS),-e $(ROWS))
+
+update: | $(BIN)/python
+	@$(PIP) uv
+	echo "Django==5.2.*" | $(BIN)/uv pip compile - $(PINS_FROM) --all-extras --group workshop --python-version 3.11 -o requirements/django52.txt
+	echo "Django==6.0.*" | $(BIN)/uv pip compile - $(PINS_FROM) --all-extras --group workshop --python-version 3.12 -o requirements/django60.txt
+	echo "Django==6.1.*" | $(BIN)/uv pip compile - $(PINS_FROM) --all-extras --group workshop --python-version 3.12 -o requirements/django61.txt
+	$(BIN)/uv pip compile $(PINS_FROM) --extra test --extra services --python-version 3.11 --resolution lowest-direct -o requirements/oldest.txt
+	@! command -v npm >/dev/null || npm update --package-lock-only --omit-lockfile-registry-resolved --prefix tests/browser --loglevel error
+	@echo "Look at what changed (git diff requirements tests/browser), run .ci/run and make tox, and commit it."
 
 clean:
 	rm -rf $(VENV) build dist htmlcov docs/_build ace_messages previews pictures tests/browser/node_modules demo.sqlite3* *.egg-info .coverage .coverage.*

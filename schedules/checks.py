@@ -247,7 +247,7 @@ def check_segment(**_: Any) -> list[CheckMessage]:
     return [
         Warning(
             "LMS_SEGMENT_KEY is set, but the library of Segment is not installed: no event is sent.",
-            hint="pip install 'schedules[segment]'",
+            hint="pip install 'django-pacing-schedules[segment]'",
             id="schedules.W008",
         )
     ]

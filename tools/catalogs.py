@@ -38,7 +38,7 @@ KEYWORDS: dict[str, Any] = {
 
 #: Language -> how many plural forms it has, and which of them the number `n` takes, in C as gettext reads it. These are
 #: CLDR's rules without its forms for whole millions (Spanish, French, Portuguese) and for fractions, which no text of
-#: the app counts. Babel and Django bring tables of their own, which change from version to version (decision 0014).
+#: the app counts. Babel and Django bring tables of their own, which change from version to version (decision 0020).
 #: Source: https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html
 PLURALS = {
     "en": (2, "(n != 1)"),

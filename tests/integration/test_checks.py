@@ -113,7 +113,7 @@ def test_a_key_for_segment_needs_its_library(settings, monkeypatch):
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
     assert found() == {}
     settings.LMS_SEGMENT_KEY = "k"
-    assert "schedules[segment]" in found()["schedules.W008"].hint
+    assert "django-pacing-schedules[segment]" in found()["schedules.W008"].hint
     monkeypatch.undo()
     assert "schedules.W008" not in found()
 
