@@ -43,7 +43,7 @@ _POSTGRESQL = (
 _MYSQL = frozenset(
     {
         *(1792, 1836),  # read-only; see also _MYSQL_OPTION
-        *(2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055),  # cannot connect; the connection is lost, or out of step
+        *(0, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055),  # the connection is closed, refused, lost or out of step
         *(1042, 1043, 1053, 1077, 1079, 1158, 1159, 1160, 1161, 1184, 1927, 4031),  # it stops; it ended the session
         *(3118, 4151),  # nobody is let in: the account is locked
         *(1020, 1213, 1614, 3101),  # deadlock; the row has changed since it was read; rolled back
@@ -66,15 +66,14 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same may succeed later, unchanged. `error` is Django's; the driver's is its cause."""
     if not isinstance(error, Error):
         return False
-    cause = error.__cause__
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3 or 2
-    if state:
-        return bool(state.startswith(_POSTGRESQL))
+    cause, number = error.__cause__, next(iter(error.args), None)
+    if isinstance(number, int):  # MySQL's and MariaDB's drivers
+        is_read_only = number == _MYSQL_OPTION and "read-only" in str(error.args[1:]).replace("_", "-")
+        return number in _MYSQL or is_read_only
     if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
         return code & 0xFF in _SQLITE
-    number = error.args[0] if error.args else None
-    if isinstance(number, int) and number:  # 0: PyMySQL's closed connection
-        return number in _MYSQL or (number == _MYSQL_OPTION and "read-only" in str(error.args[1:]).replace("_", "-"))
+    if state := getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None):  # psycopg 3 or 2
+        return bool(state.startswith(_POSTGRESQL))
     # Without a code the driver speaks of the connection itself: it is closed, refused or gone.
     return isinstance(error, InterfaceError | OperationalError)
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 import signal
-import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.services.ports import is_listening, own_port
+from tests.services.ports import own_port
+from tests.services.servers import Server
 
 QUEUE = "schedules"
-
-_MOST_STARTING_SECONDS = 90
-_MOST_STOPPING_SECONDS = 60
 
 
 class Redis:
@@ -31,7 +26,7 @@ class Redis:
     programs = ("redis-server",)
 
     def __init__(self, folder: Path) -> None:
-        self.server = _Server(folder / "redis", self.programs[0])
+        self.server = Server(folder / "redis", self.programs[0])
         self.url = f"redis://127.0.0.1:{self.server.port}/0"
 
     def create(self) -> None:
@@ -73,7 +68,7 @@ class RabbitMQ:
 
     def __init__(self, folder: Path) -> None:
         server, names = self.programs
-        self.server, self.names = _Server(folder / "rabbitmq", server), _Server(folder / "epmd", names)
+        self.server, self.names = Server(folder / "rabbitmq", server), Server(folder / "epmd", names)
         self.url = f"amqp://guest:guest@127.0.0.1:{self.server.port}//"
 
     def create(self) -> None:
@@ -131,46 +126,6 @@ class RabbitMQ:
         from kombu import Connection
 
         return Connection(self.url)
-
-
-class _Server:
-    """A server's program, run in a folder of its own, on a port of its own."""
-
-    def __init__(self, folder: Path, program: str) -> None:
-        self.folder, self.program, self.port = folder, program, own_port()
-        folder.mkdir()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, arguments: Sequence[str], environment: Mapping[str, object] | None = None) -> None:
-        """Returns when it listens."""
-        program = shutil.which(self.program)
-        assert program, f"{self.program} is missing"
-        with (self.folder / "said.txt").open("ab") as said:
-            self._process = subprocess.Popen(
-                [program, *arguments],
-                cwd=self.folder,
-                env={**os.environ, **{name: str(value) for name, value in (environment or {}).items()}},
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        end = time.monotonic() + _MOST_STARTING_SECONDS
-        while not is_listening(self.port):
-            assert self._process.poll() is None, f"{self.program} ended: {self._said()}"
-            assert time.monotonic() < end, f"{self.program} does not listen: {self._said()}"
-            time.sleep(0.1)
-
-    def stop(self, how: signal.Signals) -> None:
-        if self._process:
-            self._process.send_signal(how)
-            try:
-                self._process.wait(timeout=_MOST_STOPPING_SECONDS)
-            finally:  # whatever happens, it does not outlive the suite
-                self._process.kill()
-            self._process = None
-
-    def _said(self) -> str:
-        return (self.folder / "said.txt").read_text(errors="replace")[-2000:]
 
 
 Broker = Redis | RabbitMQ

@@ -77,14 +77,14 @@ class MailServer:
         """Accept the next message, call `act` with the client's port, and only then tell the client."""
         self._before_yes.append(act)
 
-    def accept(self, envelope: Envelope, client_port: int) -> str:
+    async def accept(self, envelope: Envelope, client_port: int) -> str:
         found = _MESSAGE_ID.search(envelope.original_content or b"")
         message_id = found[1].decode() if found else ""
         with self._lock:
             self.accepted += [Accepted(recipient, message_id, monotonic()) for recipient in envelope.rcpt_tos]
             act = self._before_yes.popleft() if self._before_yes else None
-        if act:
-            act(client_port)
+        if act:  # elsewhere, for it takes its time, in which others would give up messages that are taken afterwards
+            await asyncio.to_thread(act, client_port)
         return self.answer("250 2.0.0 queued")
 
     def answer(self, text: str) -> str:
@@ -119,7 +119,7 @@ class _Handler:
             await asyncio.sleep(_LONG_SECONDS)
             return "451 4.3.0 too late"
         await asyncio.sleep(self.server.chance.uniform(0, _MOST_THINKING_SECONDS))
-        return self.server.accept(envelope, session.peer[1])
+        return await self.server.accept(envelope, session.peer[1])
 
 
 class _SMTP(SMTP):

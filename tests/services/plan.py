@@ -56,12 +56,21 @@ class Chaos:
             (0.32, self._restart_broker),
             (0.42, lambda: self._refuse_connections(3)),
             (0.50, lambda: self._refuse_database(2.5)),
-            (0.60, lambda: self._mood(Mood.HANGING, 5)),
+            (0.60, lambda: self._mood(Mood.HANGING, 3)),
             (0.70, lambda: self._mood(Mood.DROPPING, 3)),
             (0.76, self._look_at_the_broker),
             (0.80, self._purge),
         ]
         return [Step(at=max(0.0, at + self.chance.uniform(-0.02, 0.02)), act=act) for at, act in steps]
+
+    def failovers(self, times: int, seconds: float) -> list[Step]:
+        """The database is read-only again and again. Nobody is killed."""
+        return [Step(at=0.9 * number / times, act=lambda: self._read_only(seconds)) for number in range(times)]
+
+    def suspensions(self, times: int, seconds: float) -> list[Step]:
+        """A worker process sleeps for longer than its lease: from the worst moment on and from a random one, in turn."""
+        ways = (lambda: self._suspend_before_the_record(seconds), lambda: self.workers.suspend_child(seconds))
+        return [Step(at=0.8 * number / times, act=ways[number % 2]) for number in range(times)]
 
     def worst_moments(self, kills: int) -> list[Step]:
         """Each kill falls between a message and the server's yes."""
@@ -75,12 +84,22 @@ class Chaos:
         finally:
             for timer in self._timers:
                 timer.cancel()
+            self.workers.wake()
             self.mail.mood = Mood.GOOD
 
     def _kill_before_the_record(self) -> str:
         """The worst moment: the server has taken a message, and the worker dies before it hears so."""
         self.mail.before_next_yes(self.workers.kill_client)
         return "SIGKILL to whoever sends next, between the message and the server's yes"
+
+    def _suspend_before_the_record(self, seconds: float) -> str:
+        self.mail.before_next_yes(lambda port: self.workers.suspend_client(port, seconds))
+        return f"SIGSTOP for {seconds} s to whoever sends next, between the message and the server's yes"
+
+    def _read_only(self, seconds: float) -> str:
+        with self.database.read_only():
+            time.sleep(seconds)
+        return f"the database was read-only for {seconds} s"
 
     def _purge(self) -> str:
         self.carried += self.broker.carried()

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -67,18 +68,28 @@ def kill(process: psutil.Process) -> bool:
     return False
 
 
+def wake(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.resume()
+
+
 #: Processes in the pool of each worker.
 POOL = 2
 
 
 class Workers:
-    """`count` Celery workers of `POOL` processes each. `killed` counts the pool processes that were killed."""
+    """`count` Celery workers of `POOL` processes each. `killed` counts the pool processes that were killed.
+
+    `suspended` are those that were, once for each time.
+    """
 
     def __init__(self, count: int, environment: Mapping[str, str], folder: Path, seed: int) -> None:
         self.environment, self.folder = environment, folder
         self.chance = random.Random(seed)  # noqa: S311 - to be repeated, nothing secret
         self.kills = 0
         self.killed = 0
+        self.suspended: list[psutil.Process] = []
+        self._timers: list[threading.Timer] = []
         self._numbers = itertools.count(1)
         self._workers = [self._start() for _ in range(count)]
         self.leaving: list[Process] = []
@@ -101,14 +112,45 @@ class Workers:
 
     def kill_client(self, port: int) -> None:
         """The pool process that holds this end of a connection. Called by the mail server, before it says yes."""
+        for child in self._clients(port):
+            if kill(child):
+                child.wait(timeout=5)
+                self.kills += 1
+                self.killed += 1
+
+    def _clients(self, port: int) -> Iterator[psutil.Process]:
         for worker in self._workers:
             for child in worker.children():
                 with suppress(psutil.Error):
-                    if any(link.laddr.port == port for link in child.net_connections("tcp")) and kill(child):
-                        child.wait(timeout=5)
-                        self.kills += 1
-                        self.killed += 1
-                        return
+                    if any(link.laddr.port == port for link in child.net_connections("tcp")):
+                        yield child
+
+    def suspend_client(self, port: int, seconds: float) -> None:
+        """As `kill_client`, but SIGSTOP, and SIGCONT so many seconds later."""
+        for child in self._clients(port):
+            self._suspend(child, seconds)
+
+    def suspend_child(self, seconds: float) -> str:
+        """SIGSTOP to one process of a pool, and SIGCONT so many seconds later."""
+        children = [child for worker in self._workers for child in worker.children()]
+        if not children:
+            return "no pool process to suspend just now"
+        self._suspend(self.chance.choice(children), seconds)
+        return f"SIGSTOP to a pool process, for {seconds} s"
+
+    def _suspend(self, child: psutil.Process, seconds: float) -> None:
+        with suppress(psutil.NoSuchProcess):
+            child.suspend()
+            self.suspended.append(child)
+            timer = threading.Timer(seconds, wake, [child])
+            timer.daemon = True
+            timer.start()
+            self._timers.append(timer)
+
+    def wake(self) -> None:
+        """Nobody stays suspended."""
+        for timer in self._timers:
+            timer.join()
 
     def kill_family(self) -> str:
         """A worker with its pool; another takes its place."""

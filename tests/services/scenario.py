@@ -28,6 +28,9 @@ from tests.world import TODAY
 
 WORKERS = 2
 
+#: A host that recovers all the time has a clock that is so much fast.
+FAST_SECONDS = 20 * 60
+
 #: A step that waits for progress is done anyway when there was none for so long.
 _PATIENCE_SECONDS = 8
 _SENT = re.compile(r"^recurringnudge_day\d+ +[-+]\d+ +\d+ +\d+ +(\d+)", re.MULTILINE)  # day, found, already, sent
@@ -69,6 +72,7 @@ class Result:
     carried: list[str]
     kills: int
     killed: int
+    suspended: int
     seconds: float
 
     @cached_property
@@ -164,6 +168,7 @@ class Scenario:
                 carried=chaos.carried,
                 kills=workers.kills,
                 killed=workers.killed,
+                suspended=len(workers.suspended),
                 seconds=seconds,
             )
 
@@ -187,13 +192,15 @@ class Scenario:
 
     @contextmanager
     def _processes(self) -> Iterator[Workers]:
-        """Workers, two of beat, and the same command started twice at once."""
+        """Workers, two of beat, the same command started twice at once, and a host with a wrong clock that recovers."""
         with ExitStack() as stack:
             workers = Workers(WORKERS, self.environment, self.folder, self.seed)
             stack.callback(workers.stop)
             for number in (1, 2):
                 beat = ["-m", "celery", "-A", "demo", "beat", "-s", str(self.folder / f"beat{number}"), "-l", "WARNING"]
                 stack.callback(self._start(f"beat{number}", *beat, "--pidfile=").kill)
+            fast = ["-m", "tests.services.inside", "recover", str(FAST_SECONDS)]
+            stack.callback(self._start("fast", *fast).kill)
             command = ["manage.py", "send_recurring_nudge", "example.com", "--date", TODAY.isoformat()]
             self._commands = [self._start(f"command{number}", *command, "--wait") for number in (1, 2)]
             for one in self._commands:

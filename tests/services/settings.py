@@ -16,7 +16,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {"recover": {"task": "schedules.tasks.recover", "schedule": 3.0, "options": {"expires": 3.0}}}
 
 _BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-_SMTP = {"host": "127.0.0.1", "port": int(os.environ["SERVICES_SMTP_PORT"]), "timeout": 3}
+_SMTP = {"host": "127.0.0.1", "port": int(os.environ["SERVICES_SMTP_PORT"]), "timeout": 10}
 if django.VERSION >= (6, 1):
     MAILERS = {"default": {"BACKEND": _BACKEND, "OPTIONS": _SMTP}}
 else:

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from tests.services.brokers import RabbitMQ, Redis, addresses_in
-from tests.services.databases import MariaDB, PostgreSQL
+from tests.services.databases import MariaDB, OwnMariaDB, OwnPostgreSQL, PostgreSQL
 from tests.services.inside import DUE_DOMAIN
 from tests.services.mail import REFUSED_DOMAIN
 from tests.services.processes import POOL
@@ -20,6 +20,8 @@ LONG = Size(
 )
 ROUNDS = max(1, LONG.messages // 2400)
 SHORT = Size(messages=300, refused=5, seconds=300)
+FAILOVERS = Size(messages=600, refused=5, seconds=600)
+SLEEPY = Size(messages=300, refused=5, seconds=300, lease_seconds=12)
 LIMITED = Size(messages=100, refused=5, seconds=300, rate=10)
 
 each_pair = pytest.mark.parametrize(
@@ -63,6 +65,22 @@ def test_only_a_killed_worker_makes_a_copy(database, broker, start):
 def test_a_worker_killed_before_it_heard_yes_makes_one_copy(database, broker, start):
     result = start(database, broker, SHORT, lambda chaos: chaos.worst_moments(3))
     assert result.duplicates == result.killed == 3
+
+
+@pytest.mark.parametrize(("database", "broker"), [(OwnPostgreSQL, RabbitMQ), (OwnMariaDB, Redis)])
+def test_a_database_that_is_read_only_now_and_then_makes_no_copy(database, broker, start):
+    result = start(database, broker, FAILOVERS, lambda chaos: chaos.failovers(10, 4))
+    assert result.killed == 0
+    assert result.duplicates == 0
+
+
+@each_once
+def test_a_worker_that_sleeps_through_its_lease_makes_one_copy(database, broker, start):
+    seconds = SLEEPY.lease_seconds * 1.5
+    result = start(database, broker, SLEEPY, lambda chaos: chaos.suspensions(4, seconds))
+    assert result.killed == 0
+    assert result.suspended == 4
+    assert result.duplicates <= result.suspended
 
 
 @each_once

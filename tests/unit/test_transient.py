@@ -72,9 +72,9 @@ def test_postgresql_says_by_its_state_whether_waiting_helps(name, kind, state, e
         (DataError(1406, "Data too long"), False),
     ],
 )
-def test_mysql_and_mariadb_say_so_by_a_number(error, expected):
-    error.__cause__ = DriverError()
-    assert is_transient(error) is expected
+@pytest.mark.parametrize("codes", [{}, {"sqlstate": "HY000"}], ids=["mysqlclient", "PyMySQL"])
+def test_mysql_and_mariadb_say_so_by_a_number(error, expected, codes):
+    assert is_transient(caused(error, **codes)) is expected
 
 
 def test_sqlite_says_so_by_its_result_code(tmp_path):
