@@ -17,9 +17,8 @@ from schedules import languages, toggles
 from schedules.conf import conf
 from schedules.data import Course, Learner, QuietText, Run, one_line
 from schedules.days import last_day
-from schedules.host import answer_to
 from schedules.ledger import Entry
-from schedules.links import absolute_url, changed_links
+from schedules.links import absolute_url, changed_links, site_root
 from schedules.resolving import Decision, DueCourse, Resolver
 from schedules.sites import SiteValues, google_analytics_id, google_analytics_secret
 from schedules.tracking import TrackedMessage, first_party
@@ -83,20 +82,27 @@ def message_language(course: Course, learner: Learner, site: SiteValues) -> str:
 def base_context(resolver: Resolver) -> dict[str, Any]:
     """What every template may use (SPEC 7.4): JSON primitives, new at each call."""
     site, domain = resolver.site_values, resolver.site.domain
-    marketing_root: str = (site.get("MKTG_URLS") or {}).get("ROOT") or ""
-    homepage = marketing_root if conf.is_marketing_site_enabled else ""
+    marketing_root = (site.get("MKTG_URLS") or {}).get("ROOT") if conf.is_marketing_site_enabled else ""
+    social_media_urls = site.own("social_media_urls")
+    if social_media_urls is None:
+        social_media_urls = site.get("SOCIAL_MEDIA_FOOTER_URLS")
     return {
-        "homepage_url": absolute_url(domain, homepage),
-        "dashboard_url": absolute_url(domain, answer_to(resolver.host.dashboard_url, resolver.site.pk)),
+        "homepage_url": absolute_url(domain, str(site.own("homepage_url") or marketing_root or "")),
+        "dashboard_url": absolute_url(domain, resolver.dashboard_url),
         "platform_name": one_line(str(site.get("PLATFORM_NAME") or resolver.site.name)),
         "contact_mailing_address": str(site.get("CONTACT_MAILING_ADDRESS") or ""),
         "contact_email": str(site.get("CONTACT_EMAIL") or ""),
-        "logo_url": absolute_url(domain, logo) if (logo := site.get("LOGO_URL")) else "",
-        "social_media_urls": {key: url for key, url in (site.get("SOCIAL_MEDIA_FOOTER_URLS") or {}).items() if url},
-        "mobile_store_urls": {key: url for key, url in (site.get("MOBILE_STORE_URLS") or {}).items() if url},
+        "logo_url": absolute_url(domain, str(logo)) if (logo := site.get("LOGO_URL")) else "",
+        "social_media_urls": _whole_urls(domain, social_media_urls),
+        "mobile_store_urls": _whole_urls(domain, site.get("MOBILE_STORE_URLS")),
         "template_revision": site.get("TEMPLATE_REVISION", TEMPLATE_REVISION),
-        "copyright_year": resolver.run.today.year,
+        "copyright_year": site.own("copyright_year") or resolver.run.today.year,
     }
+
+
+def _whole_urls(domain: str, urls: Mapping[str, Any] | None) -> dict[str, str]:
+    """Those of the entries that have a URL."""
+    return {key: absolute_url(domain, str(url)) for key, url in (urls or {}).items() if url}
 
 
 def personal_context(site: Site, learner: Learner, courses: Sequence[DueCourse]) -> dict[str, Any]:
@@ -170,7 +176,7 @@ def tracking_context(resolver: Resolver, entry: Entry, context: Mapping[str, Any
 
     def counted(url: str) -> str:
         path = clicks.path(url) if conf.track_clicks else ""
-        return f"https://{domain}{path}" if path else url
+        return f"{site_root(domain)}{path}" if path else url
 
     tagged = changed_links(context, resolver.page_links, lambda url: with_parameters(url, parameters))
     to_pages = [name for name in tagged if name != "unsubscribe_url"]
