@@ -22,6 +22,7 @@ from schedules.message_types.base import (
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 from schedules.unsubscribe import list_headers
+from schedules.whole_headers import FEEDBACK_ID, WholeHeader
 
 
 def compose(
@@ -69,5 +70,5 @@ def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:
     return {
         "Message-ID": f"<{entry.uuid}@{domain}>",
         "Auto-Submitted": "auto-generated",
-        "Feedback-ID": f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}",
+        FEEDBACK_ID: WholeHeader(f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}", FEEDBACK_ID),
     }

@@ -112,8 +112,11 @@ def domain_problem(domain: str) -> str:
 
 
 def ascii_address(address: str) -> str:
-    """An e-mail address, with a name or without, whose domain is written in ASCII."""
-    return re.sub(r"@([^\s@<>\"]+)(?=>?\s*$)", lambda found: f"@{ascii_host(found[1])}", address)
+    """An e-mail address, with a name or without, whose domain is written in ASCII if it can be."""
+    try:
+        return re.sub(r"@([^\s@<>\"]+)(?=>?\s*$)", lambda found: f"@{ascii_host(found[1])}", address)
+    except ValueError:
+        return address
 
 
 def ascii_host(host: str) -> str:
@@ -124,7 +127,7 @@ def ascii_host(host: str) -> str:
 @functools.lru_cache(256)
 def _authority(domain: str) -> str:
     """Host and port, and the path where a site was given one; nothing else of what was entered."""
-    meant = domain.strip().partition("://")[2] or domain.strip()
+    meant = re.sub(r"^[a-z]+://", "", domain.strip(), flags=re.IGNORECASE)
     try:
         parts = urlsplit(f"//{meant}")
         host = _ascii_authority(parts).lower().removesuffix(":" if parts.port is None else "")
