@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -30,8 +31,19 @@ from schedules.unsubscribe import Token, page_path
 #: Raised with each change of the templates that matters to those who measure them.
 TEMPLATE_REVISION = 2
 
-# What a mail program makes a link of, and what Sailthru fills in: no greeting is to carry either.
-_NO_NAME = re.compile(r"[@/:<>{}]|\w\.\w{2,}")
+#: A longer name is no greeting, but room for an advertisement.
+MAX_NAME_LENGTH = 64
+
+# What a mail program makes a link of (an address of any kind, or a telephone's number), and what Sailthru fills in: no
+# greeting is to carry either. A domain's labels are parted by these two dots, once it is in its simplest form (UTS 46).
+_NO_NAME = re.compile(r"[@/\\:<>{}]|\w[.。]\w{2,}|\bwww\b|(?:\d[\s()+.-]*){6}", re.IGNORECASE)
+
+# They turn the order of letters around, so that one reads what is not written (UAX 9).
+_OVERRIDES = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+
+# Nobody sees them; but some languages write names with the two joiners, U+200C and U+200D.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_JOINERS = re.compile(r"[\u200c\u200d]")
 
 
 class QuietRecipient(Recipient):
@@ -115,9 +127,19 @@ def personal_context(site: Site, learner: Learner, courses: Sequence[DueCourse])
 
 
 def greeting_name(name: str) -> str:
-    """The name to greet with, in one line; empty where what was entered might be an advertisement or a placeholder."""
-    name = one_line(name)
-    return "" if _NO_NAME.search(name) else QuietText(name)
+    """The name to greet with, in one line; empty where what was entered might be an advertisement or a placeholder.
+
+    It is looked at as a mail program might read it: full-width letters as plain ones, and without what nobody sees.
+    """
+    if _OVERRIDES.search(name):
+        return ""
+    name = one_line("".join(letter for letter in name if _JOINERS.match(letter) or not _is_invisible(letter)))
+    read = unicodedata.normalize("NFKC", _JOINERS.sub("", name))
+    return "" if len(name) > MAX_NAME_LENGTH or not read or _NO_NAME.search(read) else QuietText(name)
+
+
+def _is_invisible(letter: str) -> bool:
+    return unicodedata.category(letter) == "Cf" or letter in _FILLERS
 
 
 def upsell_context(resolver: Resolver, due: DueCourse | None) -> dict[str, Any]:
