@@ -43,7 +43,7 @@ _OVERRIDES = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 # Nobody sees them; but some languages write names with the two joiners, U+200C and U+200D.
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-_JOINERS = re.compile(r"[\u200c\u200d]")
+_JOINERS = "\u200c\u200d"
 
 
 class QuietRecipient(Recipient):
@@ -133,8 +133,8 @@ def greeting_name(name: str) -> str:
     """
     if _OVERRIDES.search(name):
         return ""
-    name = one_line("".join(letter for letter in name if _JOINERS.match(letter) or not _is_invisible(letter)))
-    read = unicodedata.normalize("NFKC", _JOINERS.sub("", name))
+    name = one_line("".join(letter for letter in name if letter in _JOINERS or not _is_invisible(letter)))
+    read = unicodedata.normalize("NFKC", "".join(letter for letter in name if letter not in _JOINERS))
     return "" if len(name) > MAX_NAME_LENGTH or not read or _NO_NAME.search(read) else QuietText(name)
 
 

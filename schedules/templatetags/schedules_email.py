@@ -30,6 +30,7 @@ _COLOR = re.compile(r"var\(--([\w-]+)\)")
 
 # A comment, such as those for Outlook, and what is no markup within: as they are. A tag: with its attributes.
 _MARKUP = re.compile(r"<!--.*?-->|<(style|script)\b.*?</\1>|(?P<tag><[A-Za-z](?:\"[^\"]*\"|[^\">])*>)", re.DOTALL)
+_BARE = re.compile(r"=\"[^\"<>]*[<>]")  # seldom: then one looks where it stands
 _BRACKETS = re.compile(r"\"[^\"]*[<>][^\"]*\"")
 
 # Reads no file and no network, whatever the HTML names.
@@ -86,6 +87,8 @@ def escaped_attributes(html: str) -> str:
     HTML allows them as they stand, and css-inline writes them so; but what mail programs and gateways make of them is
     anybody's guess. It writes all attributes in double quotes, and text never has a bare `<`.
     """
+    if not _BARE.search(html):
+        return html
     return _MARKUP.sub(lambda found: _BRACKETS.sub(_escaped, found[0]) if found["tag"] else found[0], html)
 
 
