@@ -16,9 +16,11 @@ from schedules.channels import files
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, RunOrigin, Totals
 from schedules.days import last_day as last_day_in
+from schedules.exceptions import HostError
 from schedules.message_types import resolver_for, resolvers
 from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun
 from schedules.optout import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
+from schedules.resolving import Resolver
 from schedules.sites import find_site
 from schedules.transactions import after_commit, database
 
@@ -125,7 +127,7 @@ def enqueue_day(
     `now` is the clock, unless `origin` says that `today` was asked for by date and is to be the clock of its run.
     `show_message` is told each message's text, where the channel is `schedules_file_email` and Celery runs tasks in
     the calling process. Raises `ConfigurationError` before anything is queued when the app, the host or a site is set
-    up wrongly.
+    up wrongly, and `HostError` when the host fails at what concerns the whole site.
     """
     recover()
     resolver_class = resolver_for(message_type)
@@ -141,7 +143,7 @@ def enqueue_day(
             origin=origin,
             override_address=override_address,
         )
-        resolver_class(run, site)  # reads the site's configuration: better refused here than in 24 tasks
+        _check_site(resolver_class, run, site)
         reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
     stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
     for report in reports:
@@ -175,6 +177,18 @@ def is_finished(reports: Sequence[RunReport]) -> bool:
             report.totals = ledger.kept_totals(row) if is_counted else ledger.totals_of(row)
             report.bins = ledger.bins_reported(row)
     return all(row.finished_at is not None for row in rows.values())
+
+
+def _check_site(resolver_class: type[Resolver], run: Run, site: Site) -> None:
+    """Read the site's configuration: it is better refused here than in 24 tasks.
+
+    While the host is away for a while, its bins are queued all the same: they are searched until it is back.
+    """
+    try:
+        resolver_class(run, site)
+    except HostError as error:
+        if run.is_test or not error.is_temporary:
+            raise
 
 
 def _enqueue_run(report: RunReport) -> None:

@@ -10,15 +10,17 @@ from uuid import UUID
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.sites.models import Site
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from schedules.conf import DEFAULTS, conf
 from schedules.exceptions import ConfigurationError
-from schedules.host import get_host
+from schedules.host import get_host, site_value_problems
+from schedules.links import domain_problem
 from schedules.message_types import message_names
-from schedules.sites import default_google_analytics_id
+from schedules.sites import default_google_analytics_id, setting_problems
 from schedules.tracking.first_party import open_path
 from schedules.tracking.ga4 import is_ga4
 from schedules.tracking.pixel import is_universal
@@ -104,6 +106,34 @@ def check_host(**_: Any) -> list[CheckMessage]:
     except ConfigurationError as error:
         return [Error(str(error), id="schedules.E003")]
     return []
+
+
+@register()
+def check_sites(**_: Any) -> list[CheckMessage]:
+    """Each site's domain is a host's name, and what the host says of each site can be used.
+
+    While there is no database yet, or the host is away, nothing is known, and nothing is said.
+    """
+    found: list[CheckMessage] = [
+        Error(problem, hint="Correct the setting.", id="schedules.E007") for problem in setting_problems()
+    ]
+    if check_host():  # E003 says so
+        return found
+    try:
+        values = get_host().site_values()
+        sites = list(Site.objects.order_by("pk"))
+    except ConfigurationError as error:
+        return [*found, Error(str(error), id="schedules.E008")]
+    except Exception:  # noqa: BLE001 - a check must not break where there is nothing to look at
+        return found
+    for site in sites:
+        found += [
+            Warning(problem.of(site.domain), hint="Correct it where the site's values are kept.", id="schedules.W012")
+            for problem in site_value_problems(values.get(site.pk, {}))
+        ]
+        if problem := domain_problem(site.domain):
+            found.append(Warning(problem, id="schedules.W013"))
+    return found
 
 
 @register()

@@ -8,6 +8,7 @@ from schedules import ledger
 from schedules.conf import conf
 from schedules.data import SkipReason
 from schedules.exceptions import SkipRecipient
+from schedules.links import ascii_address, host_name
 from schedules.message_types.base import (
     QuietRecipient,
     ScheduleMessage,
@@ -21,6 +22,7 @@ from schedules.message_types.base import (
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 from schedules.unsubscribe import list_headers
+from schedules.whole_headers import FEEDBACK_ID, WholeHeader
 
 
 def compose(
@@ -47,9 +49,8 @@ def compose(
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
-    message.options["from_address"] = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms(
-        "DEFAULT_FROM_EMAIL", ""
-    )
+    sender = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms("DEFAULT_FROM_EMAIL", "")
+    message.options["from_address"] = ascii_address(str(sender))
     file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
     message.options["output_file_path"] = str(conf.file_email_directory / file_name)
     message.headers = {
@@ -65,9 +66,9 @@ def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:
     Sources: RFC 3834 for `Auto-Submitted`, so that nobody's vacation answers; for `Feedback-ID`
     https://support.google.com/a/answer/6254652: at most four fields, the sender's own in the end, nothing per learner.
     """
-    domain = resolver.site.domain.partition(":")[0]
+    domain = host_name(resolver.site.domain)
     return {
         "Message-ID": f"<{entry.uuid}@{domain}>",
         "Auto-Submitted": "auto-generated",
-        "Feedback-ID": f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}",
+        FEEDBACK_ID: WholeHeader(f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}", FEEDBACK_ID),
     }

@@ -23,6 +23,7 @@ from schedules.exceptions import ConfigurationError
 DEFAULTS: Mapping[str, Any] = {
     "HOST": "schedules.contrib.lms.host.LmsHost",
     "TIME_ZONE": "UTC",
+    "URL_SCHEME": "https",
     "RECURRING_NUDGE_DAYS": (3, 10),
     "UPGRADE_REMINDER_DAYS": 2,
     "COURSE_UPDATE_WEEKS": 11,
@@ -62,6 +63,12 @@ class Conf:
         """The zone (a pytz name) in which a day runs from midnight to midnight. Default UTC."""
         zones = pytz.all_timezones_set
         return pytz.timezone(self._own("TIME_ZONE", str, lambda name: name in zones, "a name in pytz.all_timezones"))
+
+    @property
+    def url_scheme(self) -> str:
+        """How links to a site's pages begin: `https`, or `http` on a machine of one's own."""
+        scheme: str = self._own("URL_SCHEME", str, lambda one: one in ("https", "http"), "'https' or 'http'")
+        return scheme
 
     @property
     def recurring_nudge_days(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from schedules import api
 from schedules.conf import conf
 from schedules.data import without_addresses
 from schedules.days import day_of
-from schedules.exceptions import ConfigurationError, redacted
+from schedules.exceptions import ConfigurationError, HostError, redacted
 from schedules.missed import days_to_run
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def run_day(message_type: str, site_domain: str) -> None:
         for day in days_to_run(site.pk, message_type, day_of(now, conf.time_zone)):
             for report in api.enqueue_day(message_type, site, day, now=now):
                 _log(report, site.domain)
-    except ConfigurationError as error:
+    except (ConfigurationError, HostError) as error:
         log.error("%s for %s was refused: %s", message_type, site_domain, without_addresses(str(error)))
 
 

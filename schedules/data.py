@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from schedules.exceptions import HostError
+from schedules.typed import check_fields, shown
 
 #: (learner's id, course id): the key of everything that belongs to one enrollment.
 EnrollmentKey = tuple[int, str]
@@ -23,7 +24,7 @@ EnrollmentKey = tuple[int, str]
 BINS = 24
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
-_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 
 
 class ExperienceType(IntEnum):
@@ -108,22 +109,25 @@ class Course:
     is_self_paced: bool = True
     language: str | None = None
     is_messaging_enabled: bool = False
-    image_url: str | None = None
+    image_url: str | None = field(default=None, metadata={"is_link": True})
 
     def __post_init__(self) -> None:
-        _require_aware(f"course {self.id}", start=self.start, end=self.end)
+        check_fields(self)
         object.__setattr__(self, "name", one_line(self.name))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Learner:
-    """A person. `email` is empty when there is no address; `language` a code or null."""
+    """A person. `email` is empty or `None` when there is no address; `language` a code or `None`."""
 
     id: int
-    email: str
-    name: str = ""
+    email: str = field(metadata={"if_none": "", "is_personal": True})
+    name: str = field(default="", metadata={"is_personal": True})
     language: str | None = None
     is_active: bool = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +141,7 @@ class Enrollment:
     created: datetime
 
     def __post_init__(self) -> None:
-        _require_aware(f"enrollment of learner {self.user_id} in {self.course_id}", created=self.created)
+        check_fields(self)
 
     @property
     def key(self) -> EnrollmentKey:
@@ -159,12 +163,7 @@ class LearnerProgress:
     completed_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        _require_aware(
-            f"progress of learner {self.user_id} in {self.course_id}",
-            last_active_at=self.last_active_at,
-            upgraded_at=self.upgraded_at,
-            completed_at=self.completed_at,
-        )
+        check_fields(self)
 
     @property
     def key(self) -> EnrollmentKey:
@@ -179,7 +178,7 @@ class VerifiedMode:
     expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        _require_aware(f"verified mode of {self.course_id}", expires_at=self.expires_at)
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,10 +191,11 @@ class Section:
     is_staff_only: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for highlight in self.highlights:
             if not isinstance(highlight, str):
                 raise HostError(
-                    f"section {self.name!r} has the highlight {highlight!r}; a highlight is plain text. "
+                    f"section {self.name!r} has the highlight {shown(highlight)}; a highlight is plain text. "
                     "Correct it where the course's sections are edited."
                 )
         object.__setattr__(self, "name", one_line(self.name))
@@ -221,8 +221,11 @@ def weekly_sections(course: Course, sections: Iterable[Section]) -> list[Section
 class CourseLinks:
     """Where a learner's links lead: a path on the site, or a whole URL. No `upgrade`: nothing is for sale."""
 
-    home: str
-    upgrade: str | None = None
+    home: str = field(metadata={"is_link": True})
+    upgrade: str | None = field(default=None, metadata={"is_link": True})
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -335,7 +338,10 @@ class QuietText(str):
 
 
 def one_line(text: str) -> str:
-    """`text` with line breaks and other control characters as blanks, fit for a mail header (RFC 5322, 2.2)."""
+    """`text` with line breaks, other control characters and halves of a character as blanks.
+
+    So it is fit for a mail header (RFC 5322, 2.2), and for a database.
+    """
     return _LINE_BREAKS.sub(" ", text).strip()
 
 
@@ -347,9 +353,3 @@ def without_addresses(text: str, *known: str) -> str:
         if name:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "(address)", text, flags=re.IGNORECASE)
     return text
-
-
-def _require_aware(subject: str, **instants: datetime | None) -> None:
-    for name, instant in instants.items():
-        if instant is not None and instant.tzinfo is None:
-            raise HostError(f"{subject}: {name} is {instant!r}, without a time zone; give an aware datetime in UTC.")

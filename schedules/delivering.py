@@ -87,7 +87,10 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     was overtaken nevertheless, for its machine was suspended, hands over nothing more.
     Raises `ConfigurationError`: the messages stay leased, to be taken over later.
     """
-    resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+    try:
+        resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+    except HostError as error:
+        return _put_off(run, ids, error, now)
     held = {} if run.is_test else {row.pk: row for row in ledger.lease([UUID(one) for one in ids], SHARED_CLOCK)}
     end_of_work = time.monotonic() + conf.lease_seconds / 2
     totals = Totals()
@@ -110,6 +113,25 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
         ledger.give_back([held[uuid] for uuid in left], SHARED_CLOCK)
         totals.pending += len(left)
     return totals
+
+
+def _put_off(run: Run, ids: Collection[Any], error: HostError, now: datetime) -> Totals:
+    """Settle a batch about which the host could say nothing. Raises `error` in a test, which has nothing to settle."""
+    if run.is_test:
+        raise error
+    totals = Totals()
+    for row in ledger.lease([UUID(one) for one in ids], SHARED_CLOCK):
+        final = _final(_by_fault(error), row, now)
+        _record(row, final)
+        totals.count(final)
+    return totals
+
+
+def _by_fault(error: HostError) -> Outcome:
+    """What the host's fault makes of a message: one that waiting can mend waits, and it is no failed try."""
+    if not error.is_temporary:
+        return failed(FailReason.HOST_ERROR, str(error))
+    return replace(to_retry(FailReason.HOST_ERROR, str(error)), was_tried=False)
 
 
 def _record(row: ScheduledMessage, outcome: Outcome) -> None:
@@ -136,7 +158,7 @@ def _outcomes(
     except HostError as error:  # a temporary one: those that are not stand with their learners
         if is_test:
             raise
-        yield from _each(held.keys() - expired, to_retry(FailReason.HOST_ERROR, str(error)))
+        yield from _each(held.keys() - expired, _by_fault(error))
         return
     decisions = [one for one in decisions if is_test or one.entry.uuid in held.keys() - expired]
     gone = held.keys() - expired - {one.entry.uuid for one in decisions}
@@ -208,8 +230,8 @@ def _send(
         _hand_to_ace(message)
     except (ConfigurationError, Overtaken):
         raise
-    except SkipRecipient as skip:
-        return skipped(SkipReason(skip.reason))
+    except (SkipRecipient, HostError) as fault:
+        return skipped(SkipReason(fault.reason)) if isinstance(fault, SkipRecipient) else _by_fault(fault)
     except DeliveryError as error:
         reason = FailReason(error.reason)
         if not error.is_temporary:

@@ -2,7 +2,8 @@
 
 Every method answers in bulk: keys in, a mapping out, one call per batch. A key that the LMS does not know
 is left out of the mapping. Answers are the frozen values of `schedules.data`. What a method raises counts
-against the keys it was asked for, never against others: the app asks again, one key at a time.
+against the keys it was asked for, never against others: the app asks again, one key at a time. But where waiting may
+help (a connection that is refused, a timeout), it asks no more and comes back later.
 `schedules.testing.HostContract` proves an adapter.
 """
 
@@ -18,6 +19,8 @@ from typing import Any, Generic, TypeVar
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from schedules import answers
+from schedules.answers import BadAnswerError, Kind, Question, sequences_of, telling_outages, values_of
 from schedules.conf import conf
 from schedules.data import (
     Course,
@@ -30,6 +33,9 @@ from schedules.data import (
     VerifiedMode,
 )
 from schedules.exceptions import ConfigurationError, HostError, where
+from schedules.links import ALLOWED_LINK
+from schedules.site_keys import problems as site_value_problems
+from schedules.typed import WrongTypeError, as_link, shown
 
 __all__ = [
     "Course",
@@ -43,6 +49,7 @@ __all__ = [
     "Section",
     "VerifiedMode",
     "get_host",
+    "site_value_problems",
 ]
 
 log = logging.getLogger(__name__)
@@ -105,6 +112,80 @@ class Host(ABC):
         return {}
 
 
+class CheckedHost(Host):
+    """A host whose answers are looked at as they come in: what it hands on is of the right kind.
+
+    Raises `HostError`: a temporary one where the host is away for a while; a `BadAnswerError` for answers that are
+    wrong. Raises `ConfigurationError` where an answer that concerns a whole site cannot be used.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def _question(self, method: str) -> Question:
+        return Question(self._host, method)
+
+    def _mapping(self, method: str, keys: Collection[Any], kind: Kind) -> dict[Any, Any]:
+        return answers.mapping(self._question(method), keys, *kind)
+
+    def courses(self, course_ids: Collection[str]) -> Mapping[str, Course]:
+        return self._mapping("courses", course_ids, values_of(Course, "id"))
+
+    def learners(self, user_ids: Collection[int]) -> Mapping[int, Learner]:
+        return self._mapping("learners", user_ids, values_of(Learner, "id"))
+
+    def enrollments(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, Enrollment]:
+        return self._mapping("enrollments", keys, values_of(Enrollment, "user_id", "course_id"))
+
+    def course_links(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, CourseLinks]:
+        return self._mapping("course_links", keys, values_of(CourseLinks))
+
+    def verified_modes(self, course_ids: Collection[str]) -> Mapping[str, VerifiedMode]:
+        return self._mapping("verified_modes", course_ids, values_of(VerifiedMode, "course_id"))
+
+    def sections(self, course_ids: Collection[str]) -> Mapping[str, Sequence[Section]]:
+        return self._mapping("sections", course_ids, sequences_of(Section))
+
+    def opt_outs(self, keys: Collection[EnrollmentKey]) -> Collection[EnrollmentKey]:
+        return answers.some_of(self._question("opt_outs"), keys)
+
+    def progress(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, LearnerProgress]:
+        return self._mapping("progress", keys, values_of(LearnerProgress, "user_id", "course_id"))
+
+    def dashboard_url(self, site_id: int) -> str:
+        question = self._question("dashboard_url")
+        url = answers.single(question, site_id)
+        try:
+            return as_link(url)
+        except WrongTypeError:
+            raise ConfigurationError(answers.wrong(question, str(site_id), shown(url), ALLOWED_LINK)) from None
+
+    def enrollment_site_id(self, user_id: int, course_id: str) -> int | None:
+        question = self._question("enrollment_site_id")
+        site_id: int | None = answers.single(question, user_id, course_id)
+        if site_id is not None and type(site_id) is not int:
+            asked = f"{user_id}, {course_id!r}"
+            raise HostError(answers.wrong(question, asked, shown(site_id), "a site's id or None"))
+        return site_id
+
+    def site_values(self) -> Mapping[int, Mapping[str, Any]]:
+        """The values of a site may be of any kind here: they are that site's fault."""
+        question = self._question("site_values")
+        found = answers.single(question)
+        allowed = "a mapping of sites' ids (whole numbers) to their values"
+        if not isinstance(found, Mapping):  # values may be secret, so it is told by its class
+            raise ConfigurationError(answers.wrong(question, "", answers.what(found), allowed))
+        strangers = [site_id for site_id in found if type(site_id) is not int]
+        if strangers:
+            raise ConfigurationError(answers.wrong(question, "", f"for the site {shown(strangers[0])}", allowed))
+        return found
+
+
+def checked(host: Host) -> CheckedHost:
+    """`host` with its answers checked."""
+    return host if isinstance(host, CheckedHost) else CheckedHost(host)
+
+
 @dataclass(frozen=True)
 class Answers(Generic[K, V]):
     """What the host answered: `values` by key, and for keys that it failed at, `faults` with one line on why."""
@@ -121,9 +202,13 @@ def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K])
     if not keys:
         return Answers({}, {})
     try:
-        return Answers(question(keys), {})
+        with telling_outages(question):
+            return Answers(question(keys), {})
     except ConfigurationError:
         raise
+    except BadAnswerError as error:  # it knows whose fault is what
+        log.warning("The host gave %d bad answers: %s", len(error.faults), error)
+        return Answers(error.values, error.faults)
     except Exception as error:
         if isinstance(error, HostError) and error.is_temporary:
             raise
@@ -140,22 +225,18 @@ def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K])
 
 
 def answer_to(question: Callable[..., V], *arguments: Any) -> V:
-    """Put a question that is not about keys. What the host raises becomes a `HostError` without its words."""
-    try:
-        return question(*arguments)
-    except (ConfigurationError, HostError):
-        raise
-    except Exception as error:  # noqa: BLE001 - a host may raise anything
-        raise HostError(f"The host failed at {question.__name__}: {type(error).__name__}.") from None
+    """Put a question that is not asked key by key. What the host raises becomes a `HostError` without its words."""
+    answer: V = answers.single(question, *arguments)
+    return answer
 
 
-def get_host() -> Host:
-    """The host that `SCHEDULES["HOST"]` names. Raises `ConfigurationError` if that is not a `Host`."""
+def get_host() -> CheckedHost:
+    """The host that `SCHEDULES["HOST"]` names, its answers checked. Raises `ConfigurationError` if it is no `Host`."""
     return _load_host(conf.host)
 
 
 @functools.cache
-def _load_host(path: str) -> Host:
+def _load_host(path: str) -> CheckedHost:
     try:
         host_class = import_string(path)
     except ImportError as error:
@@ -163,7 +244,7 @@ def _load_host(path: str) -> Host:
     if not (isinstance(host_class, type) and issubclass(host_class, Host)):
         raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}; give a subclass of schedules.host.Host.")
     try:
-        return host_class()
+        return CheckedHost(host_class())
     except TypeError as error:
         raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}, which cannot be created: {error}") from error
 

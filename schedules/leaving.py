@@ -24,7 +24,7 @@ from schedules.links import absolute_url
 from schedules.message_types import resolvers
 from schedules.models import Schedule, ScheduledMessage
 from schedules.optout import OptOutScope, opt_in, opt_out, scopes_of
-from schedules.sites import site_values
+from schedules.sites import dashboard_url, site_values
 from schedules.unsubscribe import Token, read_token
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Link:
     @cached_property
     def dashboard_url(self) -> str:
         """Where more can be set; empty while the LMS cannot say."""
-        url = _whatever(lambda: get_host().dashboard_url(self.site.pk))
+        url = _whatever(lambda: dashboard_url(get_host(), site_values(get_host(), self.site)))
         return absolute_url(self.site.domain, url) if url else ""
 
     @cached_property

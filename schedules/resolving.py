@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -38,10 +39,13 @@ from schedules.data import (
 )
 from schedules.days import day_bounds, start_of_day
 from schedules.episodes import EarlierMessage, earlier_messages
-from schedules.exceptions import SkipRecipient
-from schedules.host import Answers, Host, answer_to, ask, get_host
+from schedules.exceptions import ConfigurationError, SkipRecipient, where
+from schedules.host import Answers, Host, ask, checked, get_host
+from schedules.links import site_root
 from schedules.models import Schedule
-from schedules.sites import org_scope, site_values
+from schedules.sites import dashboard_url, org_scope, site_values
+
+log = logging.getLogger(__name__)
 
 READ_REPLICA = "read_replica"
 
@@ -130,8 +134,10 @@ class Resolver(ABC):
     def __init__(self, run: Run, site: Site, host: Host | None = None) -> None:
         self.run = run
         self.site = site
-        self.host = host or get_host()
+        self.host = checked(host or get_host())
         self.site_values = site_values(self.host, site)
+        self.dashboard_url = dashboard_url(self.host, self.site_values)
+        site_root(site.domain)  # a site whose domain makes no links sends nothing
         self.as_of = start_of_day(run.today, conf.time_zone)
         self._scope = org_scope(self.host, site)
 
@@ -255,11 +261,16 @@ class Resolver(ABC):
         if fault:
             outcome = failed(FailReason.HOST_ERROR, fault)
         else:
-            courses = self._due_courses(schedules, facts)
             try:
+                courses = self._due_courses(schedules, facts)
                 courses = self._wanted(learner, courses, facts, others)
             except SkipRecipient as skip:
                 outcome = skipped(SkipReason(skip.reason))
+            except ConfigurationError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the others go on; this one is recorded
+                log.error("Nothing could be decided about learner %s: %s", user_id, where(error))
+                outcome = failed(FailReason.INTERNAL_ERROR, type(error).__name__)
         entry = ledger.Entry(
             uuid=uuid,
             user_id=user_id,
@@ -294,7 +305,7 @@ class Resolver(ABC):
 
     def _due_course(self, schedule: Schedule, facts: Facts) -> DueCourse:
         key = (schedule.user_id, schedule.course_id)
-        links = facts.links.values.get(key) or CourseLinks(home=answer_to(self.host.dashboard_url, self.site.pk))
+        links = facts.links.values.get(key) or CourseLinks(home=self.dashboard_url)
         return DueCourse(
             schedule=schedule,
             course=facts.courses.values[schedule.course_id],

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.sites.models import Site
 from django.db.models import Q
 
+from schedules import site_keys
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
-from schedules.host import Host, answer_to
+from schedules.host import Host, checked
+from schedules.links import is_same_host
 
 _NOTHING = object()
 
@@ -45,18 +47,42 @@ class OrgScope:
         return ~Q(org__in=self.excluded) if self.included is None else Q(org__in=self.included)
 
 
-def find_site(domain: str) -> Site:
-    """The site with that domain, whatever its case. Raises `ConfigurationError` that names the sites there are."""
+def site_at(domain: str) -> Site | None:
+    """The site with that domain, whatever its case and however it is written; `None` if there is none."""
     matches = list(Site.objects.filter(domain__iexact=domain.strip()))
-    if matches:
-        return next((site for site in matches if site.domain == domain), matches[0])
+    if not matches:
+        matches = [site for site in Site.objects.order_by("pk") if is_same_host(site.domain, domain)]
+    return next((site for site in matches if site.domain == domain), matches[0] if matches else None)
+
+
+def find_site(domain: str) -> Site:
+    """`site_at()`. Raises `ConfigurationError` that names the sites there are."""
+    site = site_at(domain)
+    if site is not None:
+        return site
     domains = ", ".join(Site.objects.order_by("domain").values_list("domain", flat=True)) or "none yet"
     raise ConfigurationError(f"There is no site {domain!r}. Sites: {domains}. Add one in the admin under Sites.")
 
 
 def site_values(host: Host, site: Site) -> SiteValues:
-    """What the host says about `site`. Raises `ConfigurationError` if any site's configuration is unusable."""
-    return SiteValues(site=site, values=_all_values(host).get(site.pk, {}))
+    """What the host says about `site`. Raises `ConfigurationError` if that, or a setting that stands in, is unusable.
+
+    Other sites' values are their own matter.
+    """
+    found = SiteValues(site=site, values=_values_of(host, site, site_keys.problems))
+    for problem in setting_problems(name for name in site_keys.SETTINGS if found.own(name, _NOTHING) is _NOTHING):
+        raise ConfigurationError(problem)
+    return found
+
+
+def dashboard_url(host: Host, site: SiteValues) -> str:
+    """The page that lists a learner's courses: a path on the site, or a whole URL."""
+    return str(site.own("dashboard_url") or host.dashboard_url(site.site.pk))
+
+
+def setting_problems(names: Iterable[str] = site_keys.SETTINGS) -> list[str]:
+    """What is wrong with the Django settings that stand in for a site's values, a sentence each."""
+    return [f"The setting {found}" for name in names if (found := site_keys.problem(name, conf.lms(name, None)))]
 
 
 def google_analytics_id(site: SiteValues) -> str:
@@ -77,50 +103,50 @@ def default_google_analytics_id() -> str:
 
 
 def org_scope(host: Host, site: Site) -> OrgScope:
-    """Which organizations are `site`'s (SPEC 6.2). Raises `ConfigurationError` on an unusable configuration."""
-    claims = {site_id: _orgs(site_id, values) for site_id, values in _all_values(host).items()}
+    """Which organizations are `site`'s (SPEC 6.2). Raises `ConfigurationError` if its own claim is unusable.
+
+    Of another site's unusable claim, the organizations that can be read in it count: better left out than written
+    about by a site that is not theirs.
+    """
+    own = site_keys.organizations(_values_of(host, site, _claim_problems))
+    claims = _claims(host)
     return OrgScope(
-        included=claims.get(site.pk) or None,
+        included=own or None,
         excluded=frozenset().union(*(orgs for site_id, orgs in claims.items() if site_id != site.pk)),
     )
 
 
 def sites_about(host: Host, orgs: Collection[str]) -> Mapping[str, frozenset[int]]:
     """Organization -> the ids of the sites that write about its courses, by the same rule, for every one of `orgs`."""
-    claims = {site_id: _orgs(site_id, values) for site_id, values in _all_values(host).items()}
+    claims = _claims(host)
     others = frozenset(Site.objects.values_list("pk", flat=True)) - {site_id for site_id in claims if claims[site_id]}
     return {org: frozenset(site_id for site_id, claimed in claims.items() if org in claimed) or others for org in orgs}
 
 
 def enrollment_site(host: Host, user_id: int, course_id: str, org: str) -> Site | None:
     """The site of an enrollment: where it happens, else the one that claims `org`, else the default site."""
-    site_id = answer_to(host.enrollment_site_id, user_id, course_id)
+    site_id = checked(host).enrollment_site_id(user_id, course_id)
     if site_id is None:
-        claims = {site_id: _orgs(site_id, values) for site_id, values in _all_values(host).items()}
+        claims = _claims(host)
         site_id = min((site_id for site_id, orgs in claims.items() if org in orgs), default=conf.default_site_id)
     sites = Site.objects.order_by("pk")
     return sites.first() if site_id is None else sites.filter(pk=site_id).first()
 
 
-def _all_values(host: Host) -> Mapping[int, Mapping[str, Any]]:
-    everything = answer_to(host.site_values)
-    for site_id, values in everything.items():
-        if not isinstance(values, Mapping):
-            raise ConfigurationError(
-                f"The configuration of site {site_id} is {values!r}; it must map names to values. "
-                "Correct it in the admin under Site configurations."
-            )
-    return everything
+def _claims(host: Host) -> Mapping[int, frozenset[str]]:
+    """Site's id -> the organizations that it claims."""
+    return {site_id: site_keys.organizations(values) for site_id, values in checked(host).site_values().items()}
 
 
-def _orgs(site_id: int, values: Mapping[str, Any]) -> frozenset[str]:
-    claimed = values.get("course_org_filter") or ()
-    if isinstance(claimed, str):
-        return frozenset([claimed])
-    is_list = isinstance(claimed, Collection) and not isinstance(claimed, Mapping | bytes)
-    if not is_list or not all(isinstance(org, str) for org in claimed):
-        raise ConfigurationError(
-            f"course_org_filter of site {site_id} is {claimed!r}; give an organization or a list of them. "
-            "Correct it in the admin under Site configurations."
-        )
-    return frozenset(claimed)
+def _values_of(host: Host, site: Site, problems: Callable[[Any], Collection[site_keys.Problem]]) -> Mapping[str, Any]:
+    values = checked(host).site_values().get(site.pk, {})
+    for problem in problems(values):
+        raise ConfigurationError(f"{problem.of(site.domain)} Correct it in the admin under Site configurations.")
+    return values
+
+
+def _claim_problems(values: Any) -> list[site_keys.Problem]:
+    """What is wrong with values, as far as their claim of organizations goes."""
+    is_mapping = isinstance(values, Mapping)
+    claims = {key: values[key] for key in values if str(key).upper() == site_keys.ORG_FILTER} if is_mapping else values
+    return site_keys.problems(claims)

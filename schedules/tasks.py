@@ -23,8 +23,8 @@ from django.utils import timezone
 from schedules import delivering, ledger
 from schedules.clock import SHARED_CLOCK
 from schedules.conf import conf
-from schedules.data import BINS, Outcome, Run, RunOrigin, Totals
-from schedules.exceptions import redacted, where
+from schedules.data import BINS, Outcome, Run, RunOrigin, Totals, without_addresses
+from schedules.exceptions import HostError, redacted, where
 from schedules.message_types import resolver_for
 from schedules.models import SendRun
 from schedules.resolving import Decision
@@ -59,7 +59,10 @@ def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 @redacted
 def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
-    """Find a bin's learners, claim their messages and hand them on in batches. One bin's failure is its own."""
+    """Find a bin's learners, claim their messages and hand them on in batches. One bin's failure is its own.
+
+    A bin that failed, for the host was away, has not reported: `recover` searches it again.
+    """
     run = _run(arguments)
     totals, errors = Totals(), []
     try:
@@ -71,7 +74,8 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
             ledger.record_bin(run, bin_number, totals.found)
             ledger.settle(run, timezone.now())
     except Exception as error:  # noqa: BLE001 - the other bins go on; this one is reported
-        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, where(error))
+        said = without_addresses(str(error)) if isinstance(error, HostError) else where(error)
+        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, said)
         errors.append(type(error).__name__)
     return {**totals.as_dict(), "errors": errors}
 

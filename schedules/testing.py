@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -18,7 +19,8 @@ from schedules.data import (
     Section,
     VerifiedMode,
 )
-from schedules.host import Host
+from schedules.host import Host, checked
+from schedules.typed import check_fields
 
 __all__ = ["FakeHost", "HostContract"]
 
@@ -100,8 +102,8 @@ class HostContract:
 
     `course_id` names a course with a verified mode and at least one section with highlights, in which the
     learner `user_id` is enrolled and from whose e-mails they opted out; `site_id` a site with values. Set them in
-    the class, or before each test where they come from a database. That instants are aware is not tested here:
-    the values refuse others.
+    the class, or before each test where they come from a database. What fails says which question was asked, with what,
+    and what was answered.
     """
 
     host: Host
@@ -117,6 +119,11 @@ class HostContract:
     unknown_user_id = 2**31 - 1
 
     @property
+    def asked(self) -> Any:
+        """The host, whose answers are looked at as the app does: each field's type, and whose answer it is."""
+        return _Asked(self.host)
+
+    @property
     def key(self) -> EnrollmentKey:
         return self.user_id, self.course_id
 
@@ -126,82 +133,104 @@ class HostContract:
         return [known_learner, known_course, (self.unknown_user_id, self.unknown_course_id)]
 
     def test_it_answers_what_it_knows_under_the_key_that_was_asked(self) -> None:
-        courses = self.host.courses([self.course_id])
+        courses = self.asked.courses([self.course_id])
         assert {key: course.id for key, course in courses.items()} == {self.course_id: self.course_id}
-        learners = self.host.learners([self.user_id])
+        learners = self.asked.learners([self.user_id])
         assert {key: learner.id for key, learner in learners.items()} == {self.user_id: self.user_id}
-        enrollments = self.host.enrollments([self.key])
+        enrollments = self.asked.enrollments([self.key])
         assert {key: enrollment.key for key, enrollment in enrollments.items()} == {self.key: self.key}
-        modes = self.host.verified_modes([self.course_id])
+        modes = self.asked.verified_modes([self.course_id])
         assert {key: mode.course_id for key, mode in modes.items()} == {self.course_id: self.course_id}
 
     def test_its_answers_are_the_frozen_values(self) -> None:
         answers: list[tuple[type, Any]] = [
-            (Course, self.host.courses([self.course_id])[self.course_id]),
-            (Learner, self.host.learners([self.user_id])[self.user_id]),
-            (Enrollment, self.host.enrollments([self.key])[self.key]),
-            (VerifiedMode, self.host.verified_modes([self.course_id])[self.course_id]),
-            (CourseLinks, self.host.course_links([self.key])[self.key]),
-            *((Section, section) for section in self.host.sections([self.course_id])[self.course_id]),
+            (Course, self.asked.courses([self.course_id])[self.course_id]),
+            (Learner, self.asked.learners([self.user_id])[self.user_id]),
+            (Enrollment, self.asked.enrollments([self.key])[self.key]),
+            (VerifiedMode, self.asked.verified_modes([self.course_id])[self.course_id]),
+            (CourseLinks, self.asked.course_links([self.key])[self.key]),
+            *((Section, section) for section in self.asked.sections([self.course_id])[self.course_id]),
         ]
         for kind, answer in answers:
             assert type(answer) is kind, f"{answer!r} is no {kind.__name__}"
+            check_fields(answer)
 
     def test_it_tells_the_highlights_and_the_opt_out(self) -> None:
-        assert any(section.highlights for section in self.host.sections([self.course_id])[self.course_id])
-        assert set(self.host.opt_outs([self.key])) == {self.key}
+        assert any(section.highlights for section in self.asked.sections([self.course_id])[self.course_id])
+        assert set(self.asked.opt_outs([self.key])) == {self.key}
 
     def test_progress_if_any_is_told_under_the_key_that_was_asked(self) -> None:
         """The question is optional: a host that answers nothing keeps the contract."""
-        answers = self.host.progress([self.key, *self.unknown_keys])
+        answers = self.asked.progress([self.key, *self.unknown_keys])
         assert set(answers) <= {self.key}
         for key, answer in answers.items():
             assert type(answer) is LearnerProgress, f"{answer!r} is no LearnerProgress"
+            check_fields(answer)
             assert answer.key == key
 
     def test_unknown_keys_are_left_out_beside_known_ones(self) -> None:
         course_ids = [self.course_id, self.unknown_course_id, "not an id of a course"]
-        for question in (self.host.courses, self.host.verified_modes, self.host.sections):
+        for question in (self.asked.courses, self.asked.verified_modes, self.asked.sections):
             assert set(question(course_ids)) == {self.course_id}
-        assert set(self.host.learners([self.user_id, self.unknown_user_id])) == {self.user_id}
-        assert set(self.host.enrollments([self.key, *self.unknown_keys])) == {self.key}
-        assert set(self.host.opt_outs([self.key, *self.unknown_keys])) == {self.key}
-        assert set(self.host.course_links([self.key, (self.user_id, self.unknown_course_id)])) == {self.key}
+        assert set(self.asked.learners([self.user_id, self.unknown_user_id])) == {self.user_id}
+        assert set(self.asked.enrollments([self.key, *self.unknown_keys])) == {self.key}
+        assert set(self.asked.opt_outs([self.key, *self.unknown_keys])) == {self.key}
+        assert set(self.asked.course_links([self.key, (self.user_id, self.unknown_course_id)])) == {self.key}
 
     def test_no_keys_get_no_answers(self) -> None:
         for answer in (
-            self.host.courses([]),
-            self.host.learners([]),
-            self.host.enrollments([]),
-            self.host.verified_modes([]),
-            self.host.sections([]),
-            self.host.opt_outs([]),
-            self.host.progress([]),
-            self.host.course_links([]),
+            self.asked.courses([]),
+            self.asked.learners([]),
+            self.asked.enrollments([]),
+            self.asked.verified_modes([]),
+            self.asked.sections([]),
+            self.asked.opt_outs([]),
+            self.asked.progress([]),
+            self.asked.course_links([]),
         ):
             assert not answer
 
     def test_links_are_text(self) -> None:
-        links = self.host.course_links([self.key])[self.key]
-        for link in (links.home, links.upgrade, self.host.dashboard_url(self.site_id)):
+        links = self.asked.course_links([self.key])[self.key]
+        for link in (links.home, links.upgrade, self.asked.dashboard_url(self.site_id)):
             assert isinstance(link, str), f"{link!r} is no path and no URL"
             assert link
 
     def test_the_site_of_an_enrollment_is_an_id_or_null(self) -> None:
-        assert isinstance(self.host.enrollment_site_id(*self.key), int | None)
+        assert isinstance(self.asked.enrollment_site_id(*self.key), int | None)
 
     def test_many_keys_cost_no_more_queries_than_one(self) -> None:
         few, many = [self.key], [self.key, *self.more_keys, *self.unknown_keys]
-        for question in (self.host.enrollments, self.host.opt_outs, self.host.course_links, self.host.progress):
+        for question in (self.asked.enrollments, self.asked.opt_outs, self.asked.course_links, self.asked.progress):
             _assert_no_growth(question, few, many)
-        for about_courses in (self.host.courses, self.host.verified_modes, self.host.sections):
+        for about_courses in (self.asked.courses, self.asked.verified_modes, self.asked.sections):
             _assert_no_growth(about_courses, [key[1] for key in few], [key[1] for key in many])
-        _assert_no_growth(self.host.learners, [key[0] for key in few], [key[0] for key in many])
+        _assert_no_growth(self.asked.learners, [key[0] for key in few], [key[0] for key in many])
 
     def test_site_values_map_ids_to_mappings(self) -> None:
-        values = self.host.site_values()
+        values = self.asked.site_values()
         assert self.site_id in values
         assert all(isinstance(one, Mapping) for one in values.values())
+
+
+class _Asked:
+    """A host whose questions fail as tests do, with what was asked and answered, whatever goes wrong."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        question = getattr(checked(self._host), name)
+
+        @functools.wraps(question)
+        def asking(*asked: Any) -> Any:
+            try:
+                return question(*asked)
+            except Exception as error:
+                line = f"{type(self._host).__name__}.{name}{asked!r} cannot be used: {type(error).__name__}: {error}"
+                raise AssertionError(line) from error
+
+        return asking
 
 
 def _assert_no_growth(question: Callable[[Collection[Any]], Any], few: list[Any], many: list[Any]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, replace
-from email.policy import Policy
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
 from django.urls import NoReverseMatch, reverse
+
+from schedules.links import ascii_address
+from schedules.whole_headers import LIST_UNSUBSCRIBE, WholeHeader
 
 #: A header's line is at most 998 characters long (RFC 5322, 2.1.1), the site's domain and all.
 MAX_TOKEN_CHARACTERS = 800
@@ -100,32 +102,16 @@ def page_path(token: Token) -> str:
 def list_headers(url: str, address: str) -> dict[str, str]:
     """`List-Unsubscribe` (RFC 2369, 3.2) and `List-Unsubscribe-Post` (RFC 8058, 3.1), as far as there is what to name.
 
-    `url` must be https; `address`, where requests are read by hand, may be anybody's words. Either may be empty.
+    One click takes an https `url`; of another there is the first header alone. `address`, where requests are read by
+    hand, may be anybody's words. Either may be empty.
     """
     ways = [f"<{url}>"] if url else []
     if address:
-        ways.append(f"<mailto:{quote(str(address).strip(), safe='@')}?subject=unsubscribe>")
-    headers: dict[str, str] = {"List-Unsubscribe": _WholeHeader(", ".join(ways))} if ways else {}
-    if url:
+        ways.append(f"<mailto:{quote(ascii_address(str(address).strip()), safe='@')}?subject=unsubscribe>")
+    headers: dict[str, str] = {LIST_UNSUBSCRIBE: WholeHeader(", ".join(ways), LIST_UNSUBSCRIBE)} if ways else {}
+    if url.startswith("https://"):
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
-
-
-class _WholeHeader(str):
-    """The value of `List-Unsubscribe`, written as it is.
-
-    Python's modern e-mail policies, which Django 6 uses, encode a word that is longer than a line (`=?utf-8?q?…`),
-    and mail clients then see no URL: https://github.com/python/cpython/issues/87659. They take a value that has a
-    `name` for a header already made, and ask it to fold itself. Lines may be up to 998 characters (RFC 5322, 2.1.1).
-    """
-
-    __slots__ = ()
-
-    name = "List-Unsubscribe"
-
-    def fold(self, *, policy: Policy) -> str:
-        lines = f"{self.name}: {self}".replace(">, <", f">,{policy.linesep} <")
-        return lines + policy.linesep
 
 
 def _signer() -> Any:

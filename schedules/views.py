@@ -29,6 +29,7 @@ from schedules.data import Reaction, without_addresses
 from schedules.exceptions import ConfigurationError, where
 from schedules.host import get_host
 from schedules.leaving import Choice, Choices, Link
+from schedules.sites import dashboard_url, site_at, site_values
 from schedules.status import site_status
 from schedules.tracking import first_party
 
@@ -47,7 +48,7 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
     """As `schedules_status --json`: 200 when all is well, 503 with `problems`, 404 for a site that is not there."""
     try:
         conf.validate()
-        site = Site.objects.filter(domain__iexact=site_domain).order_by("pk").first()
+        site = site_at(site_domain)
         if site is None:
             return JsonResponse({"problems": ["There is no such site."]}, status=404)
         with translation.override(languages.SOURCE):  # programs read it
@@ -155,10 +156,10 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _dashboard_url(request: HttpRequest) -> str:
-    sites = Site.objects.order_by("pk")
-    site = sites.filter(domain__iexact=request.get_host()).first() or sites.first()
+    """Of the site that was visited, else of the first; the root where nobody can say."""
+    site = site_at(request.get_host()) or Site.objects.order_by("pk").first()
     try:
-        return get_host().dashboard_url(site.pk) if site else "/"
+        return dashboard_url(get_host(), site_values(get_host(), site)) if site else "/"
     except Exception as error:  # noqa: BLE001 - a host may raise anything, and the learner is to land somewhere
         log.error("A click leads to the first page, for the host does not name the dashboard: %s", where(error))
         return "/"

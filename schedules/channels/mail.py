@@ -22,6 +22,7 @@ from edx_ace.channel.mixins import EmailChannelMixin
 from schedules.conf import conf
 from schedules.data import FailReason, one_line, without_addresses
 from schedules.exceptions import DeliveryError, where
+from schedules.whole_headers import keep_whole
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class MailChannel(EmailChannelMixin, Channel):
         if not message.recipient.email_address:
             raise DeliveryError(FailReason.CHANNEL_ERROR, "the recipient has no address")
         name, address = parseaddr(self.get_from_address(message))
-        email = EmailMultiAlternatives(
+        email = _Email(
             subject=_in_one_line(rendered.subject),
             body=rendered.body,
             from_email=formataddr((_in_one_line(rendered.from_name or "") or name, address)),
@@ -62,6 +63,15 @@ class MailChannel(EmailChannelMixin, Channel):
         )
         email.attach_alternative(whole_document(message.language, rendered.head_html, rendered.body_html), "text/html")
         return email
+
+
+class _Email(EmailMultiAlternatives):
+    """An e-mail whose longest headers stay whole on the way."""
+
+    def message(self, **options: Any) -> Any:
+        message = super().message(**options)
+        keep_whole(message)
+        return message
 
 
 def whole_document(language: str | None, head_html: str, body_html: str) -> str:

@@ -93,7 +93,8 @@ class SendCommand(BaseCommand):
         if failed_bins:
             raise CommandError(
                 f"{failed_bins} bins failed; the log says where. Mend the cause and run the command again for "
-                "that date: what was sent is not sent twice."
+                "that date: what was sent is not sent twice. Where the cause mends itself, recover_messages finishes "
+                "the run."
             )
 
     def _days(self, site: Site, options: Mapping[str, Any], now: datetime) -> list[date]:

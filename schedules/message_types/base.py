@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -17,9 +18,8 @@ from schedules import languages, toggles
 from schedules.conf import conf
 from schedules.data import Course, Learner, QuietText, Run, one_line
 from schedules.days import last_day
-from schedules.host import answer_to
 from schedules.ledger import Entry
-from schedules.links import absolute_url, changed_links
+from schedules.links import absolute_url, changed_links, site_root
 from schedules.resolving import Decision, DueCourse, Resolver
 from schedules.sites import SiteValues, google_analytics_id, google_analytics_secret
 from schedules.tracking import TrackedMessage, first_party
@@ -31,8 +31,19 @@ from schedules.unsubscribe import Token, page_path
 #: Raised with each change of the templates that matters to those who measure them.
 TEMPLATE_REVISION = 2
 
-# What a mail program makes a link of, and what Sailthru fills in: no greeting is to carry either.
-_NO_NAME = re.compile(r"[@/:<>{}]|\w\.\w{2,}")
+#: A longer name is no greeting, but room for an advertisement.
+MAX_NAME_LENGTH = 64
+
+# What a mail program makes a link of (an address of any kind, or a telephone's number), and what Sailthru fills in: no
+# greeting is to carry either. A domain's labels are parted by these two dots, once it is in its simplest form (UTS 46).
+_NO_NAME = re.compile(r"[@/\\:<>{}]|\w[.。]\w{2,}|\bwww\b|(?:\d[\s()+.-]*){6}", re.IGNORECASE)
+
+# They turn the order of letters around, so that one reads what is not written (UAX 9).
+_OVERRIDES = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+
+# Nobody sees them; but some languages write names with the two joiners, U+200C and U+200D.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_JOINERS = "\u200c\u200d"
 
 
 class QuietRecipient(Recipient):
@@ -83,20 +94,27 @@ def message_language(course: Course, learner: Learner, site: SiteValues) -> str:
 def base_context(resolver: Resolver) -> dict[str, Any]:
     """What every template may use (SPEC 7.4): JSON primitives, new at each call."""
     site, domain = resolver.site_values, resolver.site.domain
-    marketing_root: str = (site.get("MKTG_URLS") or {}).get("ROOT") or ""
-    homepage = marketing_root if conf.is_marketing_site_enabled else ""
+    marketing_root = (site.get("MKTG_URLS") or {}).get("ROOT") if conf.is_marketing_site_enabled else ""
+    social_media_urls = site.own("social_media_urls")
+    if social_media_urls is None:
+        social_media_urls = site.get("SOCIAL_MEDIA_FOOTER_URLS")
     return {
-        "homepage_url": absolute_url(domain, homepage),
-        "dashboard_url": absolute_url(domain, answer_to(resolver.host.dashboard_url, resolver.site.pk)),
+        "homepage_url": absolute_url(domain, str(site.own("homepage_url") or marketing_root or "")),
+        "dashboard_url": absolute_url(domain, resolver.dashboard_url),
         "platform_name": one_line(str(site.get("PLATFORM_NAME") or resolver.site.name)),
         "contact_mailing_address": str(site.get("CONTACT_MAILING_ADDRESS") or ""),
         "contact_email": str(site.get("CONTACT_EMAIL") or ""),
-        "logo_url": absolute_url(domain, logo) if (logo := site.get("LOGO_URL")) else "",
-        "social_media_urls": {key: url for key, url in (site.get("SOCIAL_MEDIA_FOOTER_URLS") or {}).items() if url},
-        "mobile_store_urls": {key: url for key, url in (site.get("MOBILE_STORE_URLS") or {}).items() if url},
+        "logo_url": absolute_url(domain, str(logo)) if (logo := site.get("LOGO_URL")) else "",
+        "social_media_urls": _whole_urls(domain, social_media_urls),
+        "mobile_store_urls": _whole_urls(domain, site.get("MOBILE_STORE_URLS")),
         "template_revision": site.get("TEMPLATE_REVISION", TEMPLATE_REVISION),
-        "copyright_year": resolver.run.today.year,
+        "copyright_year": site.own("copyright_year") or resolver.run.today.year,
     }
+
+
+def _whole_urls(domain: str, urls: Mapping[str, Any] | None) -> dict[str, str]:
+    """Those of the entries that have a URL."""
+    return {key: absolute_url(domain, str(url)) for key, url in (urls or {}).items() if url}
 
 
 def personal_context(site: Site, learner: Learner, courses: Sequence[DueCourse]) -> dict[str, Any]:
@@ -109,9 +127,19 @@ def personal_context(site: Site, learner: Learner, courses: Sequence[DueCourse])
 
 
 def greeting_name(name: str) -> str:
-    """The name to greet with, in one line; empty where what was entered might be an advertisement or a placeholder."""
-    name = one_line(name)
-    return "" if _NO_NAME.search(name) else QuietText(name)
+    """The name to greet with, in one line; empty where what was entered might be an advertisement or a placeholder.
+
+    It is looked at as a mail program might read it: full-width letters as plain ones, and without what nobody sees.
+    """
+    if _OVERRIDES.search(name):
+        return ""
+    name = one_line("".join(letter for letter in name if letter in _JOINERS or not _is_invisible(letter)))
+    read = unicodedata.normalize("NFKC", "".join(letter for letter in name if letter not in _JOINERS))
+    return "" if len(name) > MAX_NAME_LENGTH or not read or _NO_NAME.search(read) else QuietText(name)
+
+
+def _is_invisible(letter: str) -> bool:
+    return unicodedata.category(letter) == "Cf" or letter in _FILLERS
 
 
 def upsell_context(resolver: Resolver, due: DueCourse | None) -> dict[str, Any]:
@@ -170,7 +198,7 @@ def tracking_context(resolver: Resolver, entry: Entry, context: Mapping[str, Any
 
     def counted(url: str) -> str:
         path = clicks.path(url) if conf.track_clicks else ""
-        return f"https://{domain}{path}" if path else url
+        return f"{site_root(domain)}{path}" if path else url
 
     tagged = changed_links(context, resolver.page_links, lambda url: with_parameters(url, parameters))
     to_pages = [name for name in tagged if name != "unsubscribe_url"]

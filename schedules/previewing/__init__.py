@@ -24,7 +24,7 @@ from schedules.conf import conf
 from schedules.data import Course, Run, one_line
 from schedules.days import day_of, start_of_day
 from schedules.exceptions import ConfigurationError, SkipRecipient
-from schedules.host import Host, answer_to, get_host
+from schedules.host import Host, get_host
 from schedules.languages import RELEASED
 from schedules.message_types import messages
 from schedules.message_types.base import ScheduleMessage
@@ -188,7 +188,7 @@ def _names(variant: Variant, language: str) -> samples.Names:
 def _host(variant: Variant, names: samples.Names, language: str, site: Site | None, address: str) -> samples.SampleHost:
     host: Host | None = get_host() if site else None
     if site and host:
-        values, dashboard = dict(site_values(host, site).values), answer_to(host.dashboard_url, site.pk)
+        values, dashboard = dict(site_values(host, site).values), host.dashboard_url(site.pk)
     else:
         values, dashboard = samples.values_where_settings_are_silent(), "/dashboard"
     if variant.is_long:

@@ -114,9 +114,9 @@ def names_in(language: str) -> Names:
 
 
 def as_long_as_can_be(names: Names) -> Names:
-    """`names`, each as long as a database takes it, with words that fit no phone; and many highlights."""
+    """`names`, each as long as a message takes it, with words that fit no phone; and many highlights."""
     return Names(
-        learner=_stretched(names.learner, 150),
+        learner=_stretched(names.learner, 64),  # a longer one is no greeting
         courses=tuple(_stretched(name, 255) for name in names.courses),  # type: ignore[arg-type] # still three
         section=_stretched(names.section, 255),
         highlights=tuple(_stretched(text, length) for text in names.highlights for length in (60, 200, 400, 20)),

@@ -28,6 +28,11 @@ _FILLER = mark_safe("&#847;&zwnj;&nbsp;" * 30)  # noqa: S308 - a constant
 _CACHED_TEXTS = 64
 _COLOR = re.compile(r"var\(--([\w-]+)\)")
 
+# A comment, such as those for Outlook, and what is no markup within: as they are. A tag: with its attributes.
+_MARKUP = re.compile(r"<!--.*?-->|<(style|script)\b.*?</\1>|(?P<tag><[A-Za-z](?:\"[^\"]*\"|[^\">])*>)", re.DOTALL)
+_BARE = re.compile(r"=\"[^\"<>]*[<>]")  # seldom: then one looks where it stands
+_BRACKETS = re.compile(r"\"[^\"]*[<>][^\"]*\"")
+
 # Reads no file and no network, whatever the HTML names.
 _inliner = CSSInliner(inline_style_tags=False, load_remote_stylesheets=False)
 
@@ -76,6 +81,21 @@ def styled(parser: Parser, token: Token) -> StyledNode:
     return StyledNode(nodelist, parser.compile_filter(bits[1]))
 
 
+def escaped_attributes(html: str) -> str:
+    """css-inline's HTML with the `<` and `>` in its attributes escaped, as they were before.
+
+    HTML allows them as they stand, and css-inline writes them so; but what mail programs and gateways make of them is
+    anybody's guess. It writes all attributes in double quotes, and text never has a bare `<`.
+    """
+    if not _BARE.search(html):
+        return html
+    return _MARKUP.sub(lambda found: _BRACKETS.sub(_escaped, found[0]) if found["tag"] else found[0], html)
+
+
+def _escaped(value: re.Match[str]) -> str:
+    return value[0].replace("<", "&lt;").replace(">", "&gt;")
+
+
 class StyledNode(template.Node):
     """HTML with its stylesheet inlined, as decision record 0010 has it."""
 
@@ -85,7 +105,8 @@ class StyledNode(template.Node):
 
     def render(self, context: template.Context) -> SafeString:
         css = _colored(_rendered(self.stylesheet.resolve(context), context), _rendered(COLORS, context))
-        return mark_safe(_inliner.inline_fragment(self.nodelist.render(context), css))  # noqa: S308 - escaped before
+        html = _inliner.inline_fragment(self.nodelist.render(context), css)
+        return mark_safe(escaped_attributes(html))  # noqa: S308 - escaped before
 
 
 def _rendered(name: str, context: template.Context) -> str:

@@ -14,7 +14,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from schedules.links import encoded_path
+from schedules.links import encoded_path, site_root
 
 #: Another format would need another salt.
 _CLICK = "schedules.click"
@@ -33,7 +33,7 @@ class ClickLinks:
     """The links of one message on the site `domain`, by which a click is noted and goes on to a page."""
 
     def __init__(self, uuid: UUID, domain: str) -> None:
-        self._uuid, self._own_origin = uuid, f"https://{domain}"
+        self._uuid, self._own_origin = uuid, site_root(domain)
         self._pages: dict[str, str] = {}  # origin -> the redirect's own path
 
     def path(self, url: str) -> str:

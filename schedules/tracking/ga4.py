@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 from schedules.conf import conf
+from schedules.links import site_root
 from schedules.tracking import TrackedMessage
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def opened(message: TrackedMessage) -> dict[str, Any]:
     }
     params = {name: value[:_MOST_CHARACTERS] for name, value in values.items()}
     params["page_location"] = (
-        f"https://{message.site_domain}/email/{message.app_label}/{message.name}/{message.send_uuid}/{uuid}"
+        f"{site_root(message.site_domain)}/email/{message.app_label}/{message.name}/{message.send_uuid}/{uuid}"
     )
     return {"client_id": uuid, "events": [{"name": EMAIL_OPENED, "params": params}]}
 

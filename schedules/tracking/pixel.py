@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlencode
 
+from schedules.links import ascii_domain
 from schedules.tracking import TrackedMessage
 
 _COLLECT = "https://www.google-analytics.com/collect"
@@ -36,7 +37,7 @@ def pixel_url(tracking_id: str, message: TrackedMessage) -> str:
         "cn": message.name,
         "cc": uuid,
         "dp": f"/email/{message.app_label}/{message.name}/{message.send_uuid}/{uuid}",
-        "dh": message.site_domain,
+        "dh": ascii_domain(message.site_domain),
         "cid": uuid,
     }
     return f"{_COLLECT}?{urlencode(hit, quote_via=quote, safe='')}"

@@ -205,8 +205,12 @@ def test_an_unknown_setting_is_refused_with_the_nearest_spelling(command, settin
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (["a list"], r"configuration of site \d+ is \['a list'\]; it must map names to values"),
-        ({"course_org_filter": 5}, "course_org_filter of site .* is 5; give an organization or a list"),
+        (["a list"], r"configuration of example\.com is \['a list'\]; it must map names to values"),
+        ({"course_org_filter": 5}, r"course_org_filter of example\.com is 5; give an organization or a list"),
+        (
+            {"LOGO_URL": 5},
+            r"^LOGO_URL of example\.com is 5; give a path on the site, or a URL that begins with https://",
+        ),
     ],
 )
 def test_an_unusable_site_configuration_is_refused_before_anything_is_queued(command, values, said):

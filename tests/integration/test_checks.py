@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
+from django.db import OperationalError, ProgrammingError
 from django.test import override_settings
 
 from schedules import checks
+from schedules.contrib.lms.host import LmsHost
+from schedules.contrib.lms.models import SiteConfiguration
 from schedules.exceptions import ConfigurationError
 from schedules.message_types import message_names, resolver_for, resolvers
 from schedules.previewing import preview
+from tests.world import open_site
 
 pytestmark = pytest.mark.django_db  # Django's own checks ask the database
 
@@ -50,6 +54,13 @@ def test_the_demo_is_in_order():
         ({**G_ID, "SCHEDULES": {"TRACK_OPENS": True}}, "schedules.W010", "takes an id and a secret"),
         ({"SCHEDULES": {"TRACK_CLICKS": "yes"}}, "schedules.E001", "allowed: True or False"),
         ({"SCHEDULES": {"SEGMENT_URL": "api.segment.io"}}, "schedules.E001", "a URL that begins with https://"),
+        ({"SCHEDULES": {"URL_SCHEME": "ftp"}}, "schedules.E001", "allowed: 'https' or 'http'"),
+        ({"LOGO_URL": 5}, "schedules.E007", "The setting LOGO_URL is 5; give a path on the site"),
+        (
+            {"SOCIAL_MEDIA_FOOTER_URLS": {"x": "javascript:x"}},
+            "schedules.E007",
+            "FOOTER_URLS['x'] is 'javascript:x'; give",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_a_hint_or_remedy(settings, id_, said):
@@ -116,6 +127,49 @@ def test_a_key_for_segment_needs_its_library(settings, monkeypatch):
     assert "django-pacing-schedules[segment]" in found()["schedules.W008"].hint
     monkeypatch.undo()
     assert "schedules.W008" not in found()
+
+
+def test_a_sites_unusable_value_is_named_with_its_domain():
+    SiteConfiguration.objects.bulk_create(
+        [SiteConfiguration(site=open_site(), enabled=True, site_values={"LOGO_URL": 5, "dashboard_url": "data:x"})]
+    )
+    said = [message.msg for message in run_checks() if message.id == "schedules.W012"]
+    allowed = "give a path on the site, or a URL that begins with https:// or http://."
+    assert said == [
+        f"LOGO_URL of example.com is 5; {allowed}",
+        f"dashboard_url of example.com is 'data:x'; {allowed}",
+    ]
+
+
+def test_sites_values_that_are_no_mapping_of_sites_are_named(monkeypatch):
+    monkeypatch.setattr(LmsHost, "site_values", lambda self: {"1": {}})
+    assert found()["schedules.E008"].msg.startswith("LmsHost.site_values() answered for the site '1'; give a mapping")
+
+
+@pytest.mark.parametrize("error", [OperationalError("no such table"), ProgrammingError(), RuntimeError(), OSError()])
+def test_where_the_sites_cannot_be_read_nothing_is_said(monkeypatch, error):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(LmsHost, "site_values", fail)
+    assert run_checks() == []
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["example.com/", "https://example.com", "example.com/lms", "exa mple.com", "", "a..b", "-a.example", "a_b.example"],
+)
+def test_a_domain_that_is_no_plain_host_name_is_named(domain):
+    open_site(domain)
+    assert found()["schedules.W013"].msg.startswith(f"The site's domain is {domain!r}")
+
+
+@pytest.mark.parametrize(
+    "domain", ["localhost", "localhost:8000", "Learn.Example.com", "bücher.example", "127.0.0.1:8000", "[::1]:8000"]
+)
+def test_a_plain_host_name_is_in_order(domain):
+    open_site(domain)
+    assert run_checks() == []
 
 
 def test_edx_ace_must_be_installed(settings):

@@ -58,6 +58,11 @@ def test_blanks_around_highlights_and_empty_ones_are_dropped():
         ("text", "The values are 'text'; give a mapping"),
         ({"course_org_filter": 5}, "course_org_filter is 5; give an organization or a list"),
         ({"course_org_filter": ["a", 5]}, "give an organization or a list"),
+        (
+            {"logo_url": "javascript:alert(1)"},
+            r"logo_url is 'javascript:alert\(1\)'; give a path on the site, or a URL",
+        ),
+        ({"SOCIAL_MEDIA_FOOTER_URLS": {"x": 5}}, r"SOCIAL_MEDIA_FOOTER_URLS\['x'\] is 5; give names, each with a path"),
     ],
 )
 def test_an_unusable_site_configuration_is_refused_when_saved(values, said):

@@ -5,7 +5,12 @@ from django.core.management import call_command
 
 from schedules.contrib.lms.models import CourseEnrollment, CourseMode, LearnerProfile
 from schedules.message_types.base import greeting_name
-from schedules.models import CourseDynamicUpgradeDeadlineConfiguration, DynamicUpgradeDeadlineConfiguration, Schedule
+from schedules.models import (
+    CourseDynamicUpgradeDeadlineConfiguration,
+    DynamicUpgradeDeadlineConfiguration,
+    OwnWords,
+    Schedule,
+)
 from tests.emails import Page
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, started
 
@@ -34,10 +39,55 @@ def html(mail):
         ("ada@example.com", ""),
         ("{optout_confirm_url}", ""),
         ("<b>Ada</b>", ""),
+        ("Ａｄａ Ｌｅｖｉ", "Ａｄａ Ｌｅｖｉ"),
+        ("علی‌رضا", "علی‌رضا"),
+        ("ශ්‍රී", "ශ්‍රී"),
+        ("Gal·la Martí-Ñúñez", "Gal·la Martí-Ñúñez"),
+        ("Ada\u200b Levi\ufeff\u200f", "Ada Levi"),
+        ("n" * 64, "n" * 64),
+        ("n" * 65, ""),
+        ("n" * 255, ""),
+        ("visit evil．example", ""),
+        ("visit evil。example", ""),
+        ("visit evil｡example", ""),
+        ("visit evil․example", ""),
+        ("visit evil\u200b.\u2060exa\u00admple", ""),
+        ("visit evil\u200d.example", ""),
+        ("ｈｔｔｐ：／／casino", ""),
+        ("ada＠example", ""),
+        ("ⓦⓦⓦ casino", ""),
+        ("WWW casino", ""),
+        ("\\\\casino", ""),
+        ("\u202eadA", ""),
+        ("\u2066Ada\u2069", ""),
+        ("call ０９００ 12-34", ""),
+        ("+1 (900) 555", ""),
+        ("Ada ٠٩٠٠١٢", ""),
+        ("｛optout_confirm_url｝", ""),
+        ("\u3164\u200b\u2800", ""),
+        ("\u200c", ""),
     ],
 )
 def test_a_greeting_carries_a_name_and_nothing_that_becomes_a_link(name, greeting):
     assert greeting_name(name) == greeting
+
+
+@pytest.mark.django_db
+def test_custom_text_says_no_name_either_where_there_is_none(email_channel):
+    site = open_site()
+    OwnWords.objects.create(
+        site=site,
+        message_name="recurringnudge_day3",
+        enabled=True,
+        subject="{name}, come back",
+        intro="Dear {name}, hello",
+    )
+    enroll(make_learner("eve"), make_course())
+    LearnerProfile.objects.update(name="visit evil．example")
+    send()
+    (mail,) = email_channel
+    assert mail.subject == "Come back"
+    assert "evil" not in mail.body + html(mail)
 
 
 def test_a_name_keeps_itself_to_itself():

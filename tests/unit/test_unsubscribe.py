@@ -127,6 +127,15 @@ def test_an_address_of_a_sites_values_cannot_add_a_header():
     assert value == "<mailto:a@example.com%3E%0D%0ABcc%3A%20b@example.com?subject=unsubscribe>"
 
 
+def test_one_click_takes_https():
+    assert list_headers("http://localhost:8000/u/x", "") == {"List-Unsubscribe": "<http://localhost:8000/u/x>"}
+
+
+def test_an_address_at_a_domain_of_any_script_is_written_in_ascii():
+    (value,) = list_headers("", "leave@bücher.example").values()
+    assert value == "<mailto:leave@xn--bcher-kva.example?subject=unsubscribe>"
+
+
 @pytest.mark.parametrize("policy", [email.policy.SMTP, email.policy.default, email.policy.SMTPUTF8])
 @pytest.mark.parametrize("courses", [1, 500])
 def test_a_long_url_is_written_whole_under_modern_policies(policy, courses):

@@ -23,6 +23,7 @@ from model_utils import FieldTracker
 from opaque_keys.edx.django.models import CourseKeyField
 
 from schedules.contrib.lms.converters import course_path
+from schedules.host import site_value_problems
 
 VERIFIED = "verified"
 
@@ -220,7 +221,7 @@ class SiteConfiguration(models.Model):
         return gettext("configuration of %(site)s") % {"site": self.site.domain}
 
     def clean(self) -> None:
-        """Refuse values that are not a mapping, and a `course_org_filter` that names no organizations."""
+        """Refuse values that are not a mapping, and those of the names that `schedules` reads that it could not use."""
         values = self.site_values
         if not isinstance(values, Mapping):
             raise _refusal("site_values", _("The values are %(value)r; give a mapping of names to values."), values)
@@ -229,6 +230,8 @@ class SiteConfiguration(models.Model):
         if claimed is not None and not all(isinstance(org, str) for org in orgs):
             text = _("course_org_filter is %(value)r; give an organization or a list of them.")
             raise _refusal("site_values", text, claimed)
+        for problem in site_value_problems(values):
+            raise _refusal("site_values", _("A value cannot be used. %(value)s"), problem)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.clean()

@@ -1,0 +1,222 @@
+"""What a host does wrong is said in the ledger, and is nobody else's fault; while it is away, messages wait."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError
+from django.db import OperationalError
+from django.utils import timezone
+
+from schedules import api, delivering, ledger, tasks
+from schedules.contrib.lms.host import LmsHost
+from schedules.exceptions import HostError
+from schedules.message_types.recurring_nudge import RecurringNudgeResolver
+from schedules.models import ScheduledMessage, SendRun
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges
+
+pytestmark = pytest.mark.django_db
+
+Status = ScheduledMessage.Status
+
+ALICE, BOB, CAROL = 24, 48, 72
+
+
+@pytest.fixture
+def school(email_channel):
+    """Three learners of one bin, who are due today."""
+    open_site()
+    garden = make_course()
+    for pk, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")):
+        enroll(make_learner(name, pk=pk), garden)
+    return email_channel
+
+
+def rows():
+    """Learner's id -> (status, reason)."""
+    return {row.user_id: (row.status, row.reason) for row in ScheduledMessage.objects.all()}
+
+
+def let_time_pass(**span):
+    """Everything in the ledger happened that much earlier."""
+    for row in ScheduledMessage.objects.all():
+        row.leased_until = row.leased_until and row.leased_until - timedelta(**span)
+        row.due_at = row.due_at and row.due_at - timedelta(**span)
+        row.save()
+    for run in SendRun.objects.all():
+        run.leased_until -= timedelta(**span)
+        run.save()
+
+
+def change_learners(monkeypatch, change):
+    """What the host says of learners is changed by a function of (learner)."""
+    learners = LmsHost.learners
+    monkeypatch.setattr(
+        LmsHost, "learners", lambda self, ids: {key: change(one) for key, one in learners(self, ids).items()}
+    )
+
+
+SENT = (Status.SENT, "")
+
+
+def test_an_address_that_is_none_is_no_address_and_the_others_are_written_to(school, monkeypatch):
+    change_learners(monkeypatch, lambda one: replace(one, email=None) if one.id == ALICE else one)
+    send_nudges()
+    assert rows() == {ALICE: (Status.SKIPPED, "no-address"), BOB: SENT, CAROL: SENT}
+
+
+def test_a_wrong_field_is_its_learners_fault_and_the_ledger_says_which(school, monkeypatch):
+    change_learners(monkeypatch, lambda one: replace(one, is_active=None) if one.id == BOB else one)
+    send_nudges()
+    failed = (Status.FAILED, f"host-error: Learner(id={BOB}): is_active is None; give True or False.")
+    assert rows() == {ALICE: SENT, BOB: failed, CAROL: SENT}
+
+
+def test_a_learner_answered_for_another_is_written_to_by_nobody(school, monkeypatch):
+    change_learners(monkeypatch, lambda one: replace(one, id=ALICE, email="alice@learners.example.com"))
+    send_nudges()
+    assert [mail.to for mail in school] == [["alice@learners.example.com"]]
+    assert rows()[BOB] == (
+        Status.FAILED,
+        f"host-error: LmsHost.learners, asked for {BOB}, answered the Learner of {ALICE}; give each key its own.",
+    )
+
+
+def test_a_link_that_is_none_is_its_keys_fault(school, monkeypatch):
+    links = LmsHost.course_links
+
+    def lead_bob_astray(self, keys):
+        return {
+            key: replace(one, home="javascript:alert(1)") if key[0] == BOB else one
+            for key, one in links(self, keys).items()
+        }
+
+    monkeypatch.setattr(LmsHost, "course_links", lead_bob_astray)
+    send_nudges()
+    status, reason = rows().pop(BOB)
+    assert (status, len(school)) == (Status.FAILED, 2)
+    assert reason.startswith(
+        "host-error: CourseLinks: home is 'javascript:alert(1)'; give a path on the site, or a URL"
+    )
+
+
+def test_an_answer_of_the_wrong_kind_fails_its_messages_with_one_line_about_the_method(school, monkeypatch):
+    monkeypatch.setattr(LmsHost, "enrollments", lambda self, keys: list(keys))
+    send_nudges()
+    (reason,) = {reason for status, reason in rows().values()}
+    assert reason.startswith(
+        "host-error: LmsHost.enrollments, asked for 3 keys, answered a value of class list; give a"
+    )
+    assert len(rows()) == 3
+
+
+def test_whatever_breaks_at_one_learner_while_it_is_decided_is_theirs(school, monkeypatch):
+    wanted = RecurringNudgeResolver._wanted
+
+    def break_at_bob(self, learner, *args):
+        if learner.id == BOB:
+            raise ZeroDivisionError
+        return wanted(self, learner, *args)
+
+    monkeypatch.setattr(RecurringNudgeResolver, "_wanted", break_at_bob)
+    send_nudges()
+    assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "internal-error: ZeroDivisionError"), CAROL: SENT}
+
+
+def test_words_of_a_host_that_no_database_takes_fail_their_learner_alone(school, monkeypatch):
+    def be_rude(one):
+        if one.id == BOB:
+            raise HostError("half a character: \ud83d\0")
+        return one
+
+    change_learners(monkeypatch, be_rude)
+    send_nudges()
+    assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "host-error: half a character:"), CAROL: SENT}
+
+
+# Away for a while ---------------------------------------------------------------------------------
+
+
+class Away:
+    """A host that cannot be reached at one question while `error` is set; it counts how often it was asked."""
+
+    def __init__(self, monkeypatch, question, error):
+        self.error, self.calls = error, 0
+        answer = getattr(LmsHost, question)
+
+        def ask(host, *asked):
+            self.calls += 1
+            if self.error:
+                raise self.error
+            return answer(host, *asked)
+
+        monkeypatch.setattr(LmsHost, question, ask)
+
+
+ERRORS = [ConnectionError("refused"), TimeoutError(), OperationalError("server closed the connection")]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_a_bin_whose_host_is_away_is_asked_once_and_searched_again_later(school, monkeypatch, error):
+    away = Away(monkeypatch, "learners", error)
+    with pytest.raises(CommandError, match=r"^1 bins failed; .* recover_messages finishes the run\.$"):
+        send_nudges()
+    assert (rows(), away.calls) == ({}, 1)
+    away.error = None
+    let_time_pass(hours=1)
+    api.recover()
+    assert rows() == dict.fromkeys((ALICE, BOB, CAROL), SENT)
+    assert not SendRun.objects.filter(finished_at=None).exists()
+
+
+@pytest.mark.parametrize("question", ["site_values", "dashboard_url"])
+def test_a_day_begun_while_the_host_is_away_is_done_when_it_is_back(school, monkeypatch, question):
+    away = Away(monkeypatch, question, ConnectionError())
+    with pytest.raises(CommandError, match="bins failed"):
+        send_nudges()
+    assert rows() == {}
+    away.error = None
+    let_time_pass(hours=1)
+    api.recover()
+    assert rows() == dict.fromkeys((ALICE, BOB, CAROL), SENT)
+
+
+def claimed():
+    """Everything due, claimed by a run but not delivered: (run, uuids)."""
+    site = api.find_site("example.com")
+    run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
+    ledger.open_run(run, timezone.now())
+    resolver = tasks.resolver_for("recurring_nudge")(run, site)
+    decisions = resolver.decide(resolver.schedules_of([ALICE, BOB, CAROL]))
+    return run, [str(uuid) for uuid in ledger.claim(run, [one.entry for one in decisions], timezone.now())]
+
+
+@pytest.mark.parametrize("question", ["learners", "opt_outs", "site_values", "dashboard_url"])
+def test_claimed_messages_wait_for_the_host_however_often_it_takes(school, monkeypatch, settings, question):
+    settings.SCHEDULES = {**settings.SCHEDULES, "RETRY_ATTEMPTS": 2}
+    run, ids = claimed()
+    away = Away(monkeypatch, question, ConnectionError())
+    for _ in range(4):
+        delivering.deliver_batch(run, ids, timezone.now())
+        assert {status for status, _ in rows().values()} == {Status.CLAIMED}
+        let_time_pass(hours=2)
+    assert away.calls == 4
+    assert set(ScheduledMessage.objects.values_list("attempts", flat=True)) == {0}
+    away.error = None
+    api.recover()
+    assert rows() == dict.fromkeys((ALICE, BOB, CAROL), SENT)
+
+
+def test_a_test_run_says_at_once_that_the_host_is_away(school, monkeypatch):
+    Away(monkeypatch, "site_values", ConnectionError())
+    with pytest.raises(CommandError, match=r"^LmsHost\.site_values cannot answer now \(ConnectionError\)\.$"):
+        send_nudges(override_recipient_email="carol@example.com")
+    assert school == []
+
+
+def test_a_question_about_the_whole_site_that_fails_for_good_is_refused_in_one_line(school, monkeypatch):
+    Away(monkeypatch, "site_values", KeyError("secret"))
+    with pytest.raises(CommandError, match=r"^The host failed at LmsHost\.site_values: KeyError\.$"):
+        send_nudges()
+    assert not SendRun.objects.exists()
