@@ -5,6 +5,7 @@ All instants are aware datetimes; all ids of courses are text, all ids of learne
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ EnrollmentKey = tuple[int, str]
 BINS = 24
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
-_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
+_NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class ExperienceType(IntEnum):
@@ -308,8 +310,22 @@ class QuietText(str):
         return f"<{len(self)} characters>"
 
 
+def can_be_stored(value: Any) -> bool:
+    """Whether every database takes a text, or JSON's values: none with a NUL, half a surrogate pair, or infinity."""
+    match value:
+        case str():
+            return not _NOT_STORED.search(value)
+        case float():
+            return math.isfinite(value)
+        case Mapping():
+            return all(map(can_be_stored, (*value.keys(), *value.values())))
+        case list() | tuple():
+            return all(map(can_be_stored, value))
+    return True
+
+
 def one_line(text: str) -> str:
-    """`text` with line breaks and other control characters as blanks, fit for a mail header (RFC 5322, 2.2)."""
+    """`text` with control characters and halves of characters as blanks, fit for a mail header (RFC 5322, 2.2)."""
     return _LINE_BREAKS.sub(" ", text).strip()
 
 

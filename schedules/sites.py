@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.sites.models import Site
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from schedules.conf import conf
+from schedules.data import can_be_stored
 from schedules.exceptions import ConfigurationError
 from schedules.host import Host
+from schedules.pages import can_be_looked_up
 
 _NOTHING = object()
 
@@ -45,9 +47,15 @@ class OrgScope:
         return ~Q(org__in=self.excluded) if self.included is None else Q(org__in=self.included)
 
 
+def sites_named(domain: str) -> QuerySet[Site]:
+    """The sites with that domain, whatever its case; none for what no domain can be."""
+    rows = Site.objects.order_by("pk")
+    return rows.filter(domain__iexact=domain) if can_be_looked_up(domain) else rows.none()
+
+
 def find_site(domain: str) -> Site:
     """The site with that domain, whatever its case. Raises `ConfigurationError` that names the sites there are."""
-    matches = list(Site.objects.filter(domain__iexact=domain.strip()))
+    matches = list(sites_named(domain.strip()))
     if matches:
         return next((site for site in matches if site.domain == domain), matches[0])
     domains = ", ".join(Site.objects.order_by("domain").values_list("domain", flat=True)) or "none yet"
@@ -118,7 +126,7 @@ def _orgs(site_id: int, values: Mapping[str, Any]) -> frozenset[str]:
     if isinstance(claimed, str):
         return frozenset([claimed])
     is_list = isinstance(claimed, Collection) and not isinstance(claimed, Mapping | bytes)
-    if not is_list or not all(isinstance(org, str) for org in claimed):
+    if not is_list or not all(isinstance(org, str) and can_be_stored(org) for org in claimed):
         raise ConfigurationError(
             f"course_org_filter of site {site_id} is {claimed!r}; give an organization or a list of them. "
             "Correct it in the admin under Site configurations."

@@ -29,6 +29,7 @@ from schedules.data import Reaction
 from schedules.exceptions import ConfigurationError
 from schedules.host import get_host
 from schedules.leaving import Choice, Choices, Link
+from schedules.sites import sites_named
 from schedules.status import site_status
 from schedules.tracking import first_party
 
@@ -47,7 +48,7 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
     """As `schedules_status --json`: 200 when all is well, 503 with `problems`, 404 for a site that is not there."""
     try:
         conf.validate()
-        site = Site.objects.filter(domain__iexact=site_domain).order_by("pk").first()
+        site = sites_named(site_domain).first()
         if site is None:
             return JsonResponse({"problems": ["There is no such site."]}, status=404)
         with translation.override(languages.SOURCE):  # programs read it
