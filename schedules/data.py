@@ -23,7 +23,13 @@ EnrollmentKey = tuple[int, str]
 #: A day's learners are searched in this many parts, learner's id modulo 24: one Celery task each.
 BINS = 24
 
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
+# Words are tried at their beginning alone: at each of its letters, a long one would be read to its end.
+_ENDS_ADDRESS = r"\s<>()\[\],;:'\""
+_ADDRESS = re.compile(rf"(?<![^{_ENDS_ADDRESS}@])[^{_ENDS_ADDRESS}@]+@[^{_ENDS_ADDRESS}]+")
+_WORD_AT_END = re.compile(rf"(?<![^{_ENDS_ADDRESS}])[^{_ENDS_ADDRESS}]+\Z")
+
+#: Of what others say about a failure, no more is read.
+MAX_DETAIL_CHARACTERS = 2_000
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 _NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -330,7 +336,13 @@ def one_line(text: str) -> str:
 
 
 def without_addresses(text: str, *known: str) -> str:
-    """`text` with e-mail addresses taken out; those that are `known` also where their name stands alone."""
+    """`text` with e-mail addresses taken out; those that are `known` also where their name stands alone.
+
+    It may be anybody's, such as a server's answer: a long one is cut between two words, so that no part of an
+    address is left.
+    """
+    if len(text) > MAX_DETAIL_CHARACTERS:
+        text = f"{_WORD_AT_END.sub('', text[:MAX_DETAIL_CHARACTERS])}…"
     text = _ADDRESS.sub("(address)", text)
     for address in known:
         name = address.partition("@")[0]
