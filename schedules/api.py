@@ -1,4 +1,4 @@
-"""What hosts and commands may call. All else in the app is private, but for `host`, `signals` and `testing`."""
+"""What hosts and commands may call. Public are also `host`, `pages`, `signals` and `testing`; all else is private."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ All instants are aware datetimes; all ids of courses are text, all ids of learne
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,8 +24,15 @@ EnrollmentKey = tuple[int, str]
 #: A day's learners are searched in this many parts, learner's id modulo 24: one Celery task each.
 BINS = 24
 
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:'\"]+@[^\s<>()\[\],;:'\"]+")
+# Words are tried at their beginning alone: at each of its letters, a long one would be read to its end.
+_ENDS_ADDRESS = r"\s<>()\[\],;:'\""
+_ADDRESS = re.compile(rf"(?<![^{_ENDS_ADDRESS}@])[^{_ENDS_ADDRESS}@]+@[^{_ENDS_ADDRESS}]+")
+_WORD_AT_END = re.compile(rf"(?<![^{_ENDS_ADDRESS}])[^{_ENDS_ADDRESS}]+\Z")
+
+#: Of what others say about a failure, no more is read.
+MAX_DETAIL_CHARACTERS = 2_000
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
+_NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class ExperienceType(IntEnum):
@@ -337,16 +345,33 @@ class QuietText(str):
         return f"<{len(self)} characters>"
 
 
-def one_line(text: str) -> str:
-    """`text` with line breaks, other control characters and halves of a character as blanks.
+def can_be_stored(value: Any) -> bool:
+    """Whether every database takes a text, or JSON's values: none with a NUL, half a surrogate pair, or infinity."""
+    match value:
+        case str():
+            return not _NOT_STORED.search(value)
+        case float():
+            return math.isfinite(value)
+        case Mapping():
+            return all(map(can_be_stored, (*value.keys(), *value.values())))
+        case list() | tuple():
+            return all(map(can_be_stored, value))
+    return True
 
-    So it is fit for a mail header (RFC 5322, 2.2), and for a database.
-    """
+
+def one_line(text: str) -> str:
+    """`text` with control characters and halves of characters as blanks, fit for a mail header (RFC 5322, 2.2)."""
     return _LINE_BREAKS.sub(" ", text).strip()
 
 
 def without_addresses(text: str, *known: str) -> str:
-    """`text` with e-mail addresses taken out; those that are `known` also where their name stands alone."""
+    """`text` with e-mail addresses taken out; those that are `known` also where their name stands alone.
+
+    It may be anybody's, such as a server's answer: a long one is cut between two words, so that no part of an
+    address is left.
+    """
+    if len(text) > MAX_DETAIL_CHARACTERS:
+        text = f"{_WORD_AT_END.sub('', text[:MAX_DETAIL_CHARACTERS])}…"
     text = _ADDRESS.sub("(address)", text)
     for address in known:
         name = address.partition("@")[0]

@@ -59,7 +59,7 @@ def _spelled(code: str) -> str:
 
 def _near(code: str) -> Iterator[str]:
     """The codes of `LANGUAGES` that may stand for `code`, the nearest first."""
-    with suppress(LookupError):
+    with suppress(LookupError, ValueError):  # not there, or too long to be looked for
         yield translation.get_supported_language_variant(code)
     base = code.partition("-")[0]
     yield from (one for one, _ in settings.LANGUAGES if one.partition("-")[0] == base)

@@ -15,7 +15,7 @@ from edx_ace.message import Message
 from edx_ace.policy import Policy, PolicyResult
 
 from schedules import signals
-from schedules.data import EnrollmentKey
+from schedules.data import EnrollmentKey, can_be_stored
 from schedules.host import answer_to, get_host
 from schedules.models import OptOut
 from schedules.sites import sites_about
@@ -31,6 +31,11 @@ class OptOutScope:
     site_id: int
     course_id: str = ""
     message_type: str = ""
+
+    def __post_init__(self) -> None:
+        if not can_be_stored([self.course_id, self.message_type]):
+            ids = f"{self.course_id!r} and {self.message_type!r}"
+            raise ValueError(f"An opt-out is about {ids}; give ids that a database can store.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

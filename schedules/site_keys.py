@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from django.utils.functional import Promise
 
+from schedules.data import can_be_stored
 from schedules.links import ALLOWED_LINK, is_link
 from schedules.typed import shown
 
@@ -40,8 +41,9 @@ def _is_link_or_address(value: Any) -> bool:
 
 
 def _is_org_filter(value: Any) -> bool:
-    is_list = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
-    return isinstance(value, str) or (is_list and all(isinstance(org, str) for org in value))
+    orgs = [value] if isinstance(value, str) else value
+    is_list = isinstance(orgs, Collection) and not isinstance(orgs, bytes | Mapping)
+    return is_list and all(isinstance(org, str) and can_be_stored(org) for org in orgs)
 
 
 def _each(allowed: str, is_usable: Callable[[Any], bool]) -> Kind:

@@ -14,6 +14,7 @@ from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import Host, checked
 from schedules.links import is_same_host
+from schedules.pages import can_be_looked_up
 
 _NOTHING = object()
 
@@ -49,7 +50,9 @@ class OrgScope:
 
 def site_at(domain: str) -> Site | None:
     """The site with that domain, whatever its case and however it is written; `None` if there is none."""
-    matches = list(Site.objects.filter(domain__iexact=domain.strip()))
+    if not can_be_looked_up(domain):
+        return None
+    matches = list(Site.objects.filter(domain__iexact=domain.strip()).order_by("pk"))
     if not matches:
         matches = [site for site in Site.objects.order_by("pk") if is_same_host(site.domain, domain)]
     return next((site for site in matches if site.domain == domain), matches[0] if matches else None)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import nh3
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.utils.html import escape
 from django.utils.text import capfirst
 from django.utils.translation import get_language_bidi
@@ -32,7 +33,10 @@ PLACEHOLDERS = ("course", "platform", "name", "week", "deadline")
 #: The placeholder whose value may be empty, for a host need not know how a learner is called.
 _MAY_BE_EMPTY = "name"
 
-_PLACEHOLDER = re.compile(r"(\s*)\{(\w+)\}")
+#: Longer texts are not read: Markdown may take a time that grows with the square of its length.
+MAX_CHARACTERS = 3000
+
+_PLACEHOLDER = re.compile(r"((?:(?<!\s)\s+)?)\{(\w+)\}")
 _FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 _PUNCTUATION_AT_START = re.compile(r"^[\s,;:.!،؛、，：！。]+")
@@ -62,9 +66,13 @@ class NoValueError(Exception):
 
 
 class Markdown:
-    """Some lines of Markdown, read once and filled for each message. A line break is kept as it was typed."""
+    """Some lines of Markdown, read once and filled for each message. A line break is kept as it was typed.
+
+    Raises `ValidationError` if they are too long.
+    """
 
     def __init__(self, source: str) -> None:
+        _check_length(source)
         self._source = source
 
     def html(self, values: Mapping[str, str]) -> str:
@@ -109,6 +117,7 @@ def fill_line(text: str, values: Mapping[str, str]) -> str:
 
 def check_line(text: str, allowed: Collection[str]) -> None:
     """Raises `ValidationError` unless `text` is one line of plain text, its placeholders among `allowed`."""
+    _check_length(text)
     problems = [*_control_characters(text, ""), *_placeholders(text, allowed)]
     problems += _html(_reader.parseInline(text))
     if problems:
@@ -117,6 +126,7 @@ def check_line(text: str, allowed: Collection[str]) -> None:
 
 def check_markdown(text: str, allowed: Collection[str]) -> None:
     """Raises `ValidationError` unless messages can hold this Markdown, its placeholders among `allowed`."""
+    _check_length(text)
     tokens = _reader.parse(text)
     problems = [*_control_characters(text, "\n\t"), *_placeholders(text, allowed), *_html(tokens)]
     refused = dict.fromkeys(str(_REFUSED[one.type]) for one in _every(tokens) if one.type in _REFUSED)
@@ -126,6 +136,10 @@ def check_markdown(text: str, allowed: Collection[str]) -> None:
     problems += _links(tokens)
     if problems:
         raise ValidationError(problems)
+
+
+def _check_length(text: str) -> None:
+    MaxLengthValidator(MAX_CHARACTERS)(text)
 
 
 def _is_link(url: str) -> bool:

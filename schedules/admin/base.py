@@ -10,8 +10,10 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from schedules.pages import CheckedAdmin
 
-class LargeTableAdmin(admin.ModelAdmin):
+
+class LargeTableAdmin(CheckedAdmin, admin.ModelAdmin):
     """A list that may grow to millions of rows: nothing is counted that nobody asked for."""
 
     show_full_result_count = False

@@ -27,6 +27,7 @@ from schedules.models import (
     WaffleFlagCourseOverride,
     WaffleFlagOrgOverride,
 )
+from schedules.pages import CheckedAdmin, check_input
 from schedules.toggles import CREATE_SCHEDULES_FLAG
 
 _NO_OPINION = _("Off: this row has no opinion.")
@@ -56,7 +57,7 @@ class HistoryFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=model.objects.current_set().values("pk"))
 
 
-class ConfigurationPage(ConfigurationModelAdmin):
+class ConfigurationPage(CheckedAdmin, ConfigurationModelAdmin):
     """Adds to django-config-models' admin: chosen columns, pages of kept rows that cannot be posted, permissions."""
 
     change_form_template = "admin/schedules/configuration/change_form.html"
@@ -122,6 +123,7 @@ class KeyedConfigurationPage(ConfigurationPage, KeyedConfigurationModelAdmin):
         return {"enabled": True, **super().get_changeform_initial_data(request)}
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        check_input(request)
         if not request.GET.get("source", "0").isdecimal():  # django-config-models takes it for a number
             parameters: Any = request.GET.copy()
             del parameters["source"]

@@ -19,7 +19,7 @@ from schedules import wording
 from schedules.host import get_host
 from schedules.models.config import FreshConfiguration
 
-MOST_INTRO_CHARACTERS = 3000
+MOST_INTRO_CHARACTERS = wording.MAX_CHARACTERS
 
 
 class OwnWords(FreshConfiguration):
@@ -83,11 +83,16 @@ class OwnWords(FreshConfiguration):
         problems = {}
         for field, check in checks.items():
             try:
-                check()
+                if self._is_short_enough(field):  # else that is the mistake, which `clean_fields()` names
+                    check()
             except ValidationError as error:
                 problems[field] = error
         if problems:
             raise ValidationError(problems)
+
+    def _is_short_enough(self, name: str) -> bool:
+        field: Any = self._meta.get_field(name)
+        return len(getattr(self, name)) <= (field.max_length or MOST_INTRO_CHARACTERS)
 
     def _check_course(self) -> None:
         if not self.course_id:

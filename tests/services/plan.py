@@ -68,7 +68,7 @@ class Chaos:
         return [Step(at=0.9 * number / times, act=lambda: self._read_only(seconds)) for number in range(times)]
 
     def suspensions(self, times: int, seconds: float) -> list[Step]:
-        """A worker process sleeps for longer than its lease: from the worst moment on and from a random one, in turn."""
+        """A worker process sleeps for longer than its lease: from the worst moment on, or from a random one."""
         ways = (lambda: self._suspend_before_the_record(seconds), lambda: self.workers.suspend_child(seconds))
         return [Step(at=0.8 * number / times, act=ways[number % 2]) for number in range(times)]
 

@@ -87,6 +87,8 @@ def test_a_failure_says_its_reason_and_detail_on_one_line():
         ("malice is unknown", ["alice@example.com"], "malice is unknown"),
         ("a.b+c at home", ["a.b+c@example.com"], "(address) at home"),
         ("user unknown", ["", "@"], "user unknown"),
+        ("to=a@b@c.example;x@", [], "(address);x@"),
+        ("@@a@b.example", [], "@@(address)"),
     ],
 )
 def test_addresses_are_taken_out_of_what_servers_say(text, known, left):

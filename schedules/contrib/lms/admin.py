@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -25,6 +28,7 @@ from schedules.contrib.lms.models import (
     Section,
     SiteConfiguration,
 )
+from schedules.pages import CheckedAdmin, can_be_stored
 
 _USERNAME = f"user__{get_user_model().USERNAME_FIELD}"
 
@@ -47,6 +51,14 @@ class LinesField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         return [line for raw in (value or "").splitlines() if (line := raw.strip())]
+
+
+class StorableJSONField(forms.JSONField):
+    """JSON that is shown as it was typed; half a character, which no page can hold, as an escape."""
+
+    def prepare_value(self, value: Any) -> Any:
+        text = super().prepare_value(value)
+        return text if can_be_stored(text) else json.dumps(value)
 
 
 class CourseForm(forms.ModelForm):
@@ -82,7 +94,7 @@ class CourseModeInline(admin.TabularInline):
 
 
 @admin.register(Course)
-class CourseAdmin(admin.ModelAdmin):
+class CourseAdmin(CheckedAdmin, admin.ModelAdmin):
     form = CourseForm
     list_display = ["display_name", "starts", "ends", "self_paced", "id"]
     list_filter = ["self_paced", "highlights_enabled_for_messaging", "org"]
@@ -114,12 +126,27 @@ class CourseAdmin(admin.ModelAdmin):
             return None
 
 
-class LearnersAdmin(admin.ModelAdmin):
+class LearnersAdmin(CheckedAdmin, admin.ModelAdmin):
     """Rows that belong to a learner: many, so none is counted that nobody asked for."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the query names, less keys that are none: a field that completes what is typed looks them up."""
+        named = super().get_changeform_initial_data(request)
+        return {name: value for name, value in named.items() if self._can_be_key(name, value)}
+
+    def _can_be_key(self, name: str, value: Any) -> bool:
+        if name not in self.autocomplete_fields:
+            return True
+        field: Any = self.opts.get_field(name)
+        try:
+            field.target_field.to_python(value)
+        except (ValidationError, InvalidKeyError):
+            return False
+        return True
 
 
 class EnrollmentsAdmin(LearnersAdmin):
@@ -161,7 +188,8 @@ class LearnerProfileAdmin(LearnersAdmin):
 
 
 @admin.register(SiteConfiguration)
-class SiteConfigurationAdmin(admin.ModelAdmin):
+class SiteConfigurationAdmin(CheckedAdmin, admin.ModelAdmin):
+    formfield_overrides = {models.JSONField: {"form_class": StorableJSONField}}
     list_display = ["site", "enabled"]
     list_filter = ["enabled"]
     list_select_related = ["site"]

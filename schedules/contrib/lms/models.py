@@ -24,11 +24,14 @@ from opaque_keys.edx.django.models import CourseKeyField
 
 from schedules.contrib.lms.converters import course_path
 from schedules.host import site_value_problems
+from schedules.pages import can_be_stored
 
 VERIFIED = "verified"
 
 #: `last_active_at` is as exact as this, so that a learner who turns pages costs one write and not one for each.
 ACTIVITY_SPAN = timedelta(hours=1)
+
+_NOT_STORED = _("%(value)r holds a NUL character, half of a character or an infinite number. Remove it.")
 
 _IS_ON_THE_WEB = URLValidator(["https", "http"])
 
@@ -114,6 +117,8 @@ class Section(models.Model):
             if not isinstance(highlight, str):
                 text = _("The highlight %(value)r is not text; write it as text or remove it.")
                 raise _refusal("highlights", text, highlight)
+            if not can_be_stored(highlight):
+                raise _refusal("highlights", _NOT_STORED, highlight)
         self.highlights = [text for raw in self.highlights if (text := raw.strip())]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -225,6 +230,8 @@ class SiteConfiguration(models.Model):
         values = self.site_values
         if not isinstance(values, Mapping):
             raise _refusal("site_values", _("The values are %(value)r; give a mapping of names to values."), values)
+        if not can_be_stored(values):
+            raise _refusal("site_values", _NOT_STORED, values)
         claimed = values.get("course_org_filter")
         orgs = claimed if isinstance(claimed, list | tuple) else [claimed]
         if claimed is not None and not all(isinstance(org, str) for org in orgs):

@@ -54,9 +54,10 @@ class Command(BaseCommand):
             raise CommandError(f"The database cannot be read ({error}); run manage.py migrate.") from error
         try:
             page = gallery.write(directory, previews)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+            said = getattr(error, "strerror", None) or error
             raise CommandError(
-                f"--output is {str(directory)!r}, which cannot be written to ({error.strerror}); name a folder."
+                f"--output is {str(directory)!r}, which cannot be written to ({said}); name a folder."
             ) from error
         if options["verbosity"] > 0:
             self._report(previews, page)

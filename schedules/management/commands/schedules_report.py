@@ -14,6 +14,7 @@ from schedules.conf import conf
 from schedules.days import day_of
 from schedules.exceptions import ConfigurationError, HostError
 from schedules.management.send_command import in_columns, parse_date
+from schedules.pages import can_be_looked_up
 from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
@@ -74,6 +75,8 @@ def scope_of(options: Mapping[str, Any]) -> ReportScope:
     if options["message"] and options["message"] not in known_messages():
         known = ", ".join(sorted(known_messages()))
         raise CommandError(f"There is no message {options['message']!r}. Messages: {known}.")
+    if not can_be_looked_up(options["course"]):
+        raise CommandError(f"--course is {options['course'][:100]!r}; give a course's id.")
     return ReportScope(
         site=site,
         first_day=first,
