@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from django.contrib.sites.models import Site
 from django.db import transaction
+from django.utils import translation
 
-from schedules import creating, delivering, ledger, tasks, toggles
+from schedules import creating, delivering, ledger, status, tasks, toggles, trouble
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, Totals
 from schedules.message_types import resolver_for, resolvers
@@ -23,6 +24,7 @@ __all__ = [
     "CourseOptOuts",
     "OptOutScope",
     "RunReport",
+    "channel_troubles",
     "course_changed",
     "enqueue_day",
     "find_site",
@@ -128,6 +130,8 @@ def enqueue_day(
         )
         resolver_class(run, site)  # reads the site's configuration: better refused here than in 24 tasks
         reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
+    if override_address is not None:
+        trouble.allow_trial(conf.default_channel, now)
     stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
     _open_runs(reports, stopped, now)
     token = delivering.show_messages.set(show_messages)
@@ -157,6 +161,12 @@ def is_finished(reports: Sequence[RunReport]) -> bool:
             report.totals = ledger.totals_of(row)
             report.bins = len(row.counts.get("bins", {}))
     return all(row.finished_at is not None for row in rows.values())
+
+
+def channel_troubles(site_id: int) -> list[str]:
+    """A line, in English, for all that keeps the site's messages from leaving; empty when they leave."""
+    with translation.override("en"):
+        return status.channel_troubles([site_id])[site_id]
 
 
 def _open_runs(reports: Sequence[RunReport], stopped: str, now: datetime) -> None:

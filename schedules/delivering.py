@@ -6,6 +6,7 @@ import io
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ from edx_ace.channel import ChannelType
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import ledger, own_words, pacing, toggles
+from schedules.channels import faults
 from schedules.channels.mail import mail_connection
 from schedules.composing import compose
 from schedules.conf import conf
@@ -39,7 +41,16 @@ from schedules.data import (
     to_retry,
     without_addresses,
 )
-from schedules.exceptions import ConfigurationError, DeliveryError, HostError, SkipRecipient, TurnLater, where
+from schedules.exceptions import (
+    ChannelUnavailable,
+    ConfigurationError,
+    DeliveryError,
+    HostError,
+    SchedulesError,
+    SkipRecipient,
+    TurnLater,
+    where,
+)
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, tracked
 from schedules.models import ScheduledMessage
@@ -48,6 +59,7 @@ from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 from schedules.tracking import segment
 from schedules.tracking.events import email_sent
+from schedules.trouble import ChannelWatch, growing_wait
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +70,6 @@ show_messages: ContextVar[bool] = ContextVar("show_messages", default=False)
 _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
 
 USEFUL_LIFE_DAYS = 3
-
-MOST_RETRY_SECONDS = 3600
 
 SECONDS_BETWEEN_RECORDINGS = 1.0
 
@@ -89,8 +99,12 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     left = set(held)
     if not held and not run.is_test:  # others were faster, as when a batch was handed out twice
         return totals
+    watch = ChannelWatch(conf.default_channel, run.site_id)
+    if held and (trouble := watch.blocked(now)):
+        _put_off(held.values(), trouble, now, totals)
+        return totals
     with mail_connection():
-        for uuid, outcome, entry in _outcomes(resolver, ids, held, now):
+        for uuid, outcome, entry in _outcomes(resolver, ids, held, watch, now):
             row = held.get(uuid)
             final = _final(outcome, row, timezone.now())
             if row is not None:  # null in a test
@@ -105,6 +119,17 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
         ledger.give_back([held[uuid] for uuid in left], timezone.now())
         totals.pending += len(left)
     return totals
+
+
+def _put_off(rows: Iterable[ScheduledMessage], trouble: DeliveryError, now: datetime, totals: Totals) -> None:
+    """The channel takes nothing for now: all messages of a lease wait, and the host is asked about none of them."""
+    groups: defaultdict[Outcome, list[ScheduledMessage]] = defaultdict(list)
+    for row in rows:
+        groups[_final(_not_taken(trouble), row, now)].append(row)
+    for outcome, waiting in groups.items():
+        ledger.record([row.pk for row in waiting], outcome, now, waiting[0].leased_until)
+        for _ in waiting:
+            totals.count(outcome)
 
 
 def _record(row: ScheduledMessage, outcome: Outcome) -> None:
@@ -124,7 +149,11 @@ def _record(row: ScheduledMessage, outcome: Outcome) -> None:
 
 
 def _outcomes(
-    resolver: Resolver, ids: Collection[Any], held: Mapping[UUID, ScheduledMessage], now: datetime
+    resolver: Resolver,
+    ids: Collection[Any],
+    held: Mapping[UUID, ScheduledMessage],
+    watch: ChannelWatch,
+    now: datetime,
 ) -> Iterator[_Settled]:
     """Yields each message with its outcome, as soon as it is known."""
     expired = {uuid for uuid, row in held.items() if _expires_at(row) < now}
@@ -149,7 +178,7 @@ def _outcomes(
     words = own_words.read(resolver.site.pk, message_name, [one.entry.course_ids for one in decisions])
     with opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
         for one in decisions:
-            yield _Settled(one.entry.uuid, one.outcome or _send(resolver, message_type, one, words), one.entry)
+            yield _Settled(one.entry.uuid, one.outcome or _send(resolver, message_type, one, words, watch), one.entry)
 
 
 def _each(uuids: Iterable[UUID], outcome: Outcome) -> Iterator[_Settled]:
@@ -163,47 +192,69 @@ def _expires_at(row: ScheduledMessage) -> datetime:
 
 
 def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Outcome:
-    """A retry with its time, or a failure where there is to be no further try."""
+    """A retry with its time, or a failure where there is to be no further try.
+
+    What waiting can mend is tried for as long as the message is worth sending; what nobody can name, a few times.
+    """
     if outcome.status != OutcomeStatus.RETRY:
         return outcome
     if row is not None:
-        attempts = row.attempts + 1  # this one has been counted since the row was read
-        wait = min(conf.retry_seconds * 2 ** (attempts - 1), MOST_RETRY_SECONDS)
-        retry_at = now + timedelta(seconds=wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+        wait = growing_wait(row.attempts + 1)  # this attempt has been counted since the row was read
+        retry_at = now + wait * random.uniform(0.5, 1.5)  # noqa: S311 - jitter is no secret
         if outcome.retry_at is not None:
             retry_at = max(retry_at, outcome.retry_at) if outcome.was_tried else outcome.retry_at
-        if retry_at < _expires_at(row) and (attempts < conf.retry_attempts or not outcome.was_tried):
+        is_hopeless = not outcome.is_known and row.unknown_faults + 1 >= conf.retry_attempts
+        if retry_at < _expires_at(row) and not is_hopeless:
             return replace(outcome, retry_at=retry_at)
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
 
-def _send(resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords) -> Outcome:
-    """One learner's failure is theirs alone."""
+def _send(
+    resolver: Resolver,
+    message_type: ScheduleMessageType,
+    decision: Decision,
+    words: BatchWords,
+    watch: ChannelWatch,
+) -> Outcome:
+    """One learner's failure is theirs alone; the channel's meets all, and after it no other is tried."""
+    if trouble := watch.blocked(timezone.now()):
+        return _not_taken(trouble)
     try:
         message = compose(resolver, message_type, decision, words)
         pacing.wait_for_turn(conf.default_channel, timezone.now())
-        _hand_to_ace(message)
+        with watch.handing_over(timezone.now()):
+            _hand_to_ace(message)
     except ConfigurationError:
         raise
     except SkipRecipient as skip:
         return skipped(SkipReason(skip.reason))
     except DeliveryError as error:
-        reason = FailReason(error.reason)
-        if not error.is_temporary:
-            return failed(reason, error.detail)
-        outcome = to_retry(reason, error.detail, error.retry_at)
-        return replace(outcome, was_tried=not isinstance(error, TurnLater))
+        return _not_taken(error)
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded
         log.error("Message %s failed: %s", decision.entry.uuid, where(error))
         return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
     return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
 
 
-def send_sample(message: ScheduleMessage) -> None:
-    """Send a message that is nobody's; the ledger is left alone. Raises `SkipRecipient` and `DeliveryError`."""
+def _not_taken(error: DeliveryError) -> Outcome:
+    """What becomes of a message that the channel did not take."""
+    reason = FailReason(error.reason)
+    if not error.is_temporary:
+        return failed(reason, error.detail)
+    was_tried = not isinstance(error, TurnLater | ChannelUnavailable)
+    return replace(to_retry(reason, error.detail, error.retry_at), was_tried=was_tried, is_known=error.is_known)
+
+
+def send_sample(message: ScheduleMessage, site_id: int) -> None:
+    """Send a message that is nobody's; the ledger is left alone. Raises `SkipRecipient` and `DeliveryError`.
+
+    It is tried whatever trouble the channel has, for whoever asks for it may have mended that.
+    """
+    watch = ChannelWatch(conf.default_channel, site_id, is_urgent=True)
     with mail_connection(), opt_outs_already_read(frozenset()):  # whoever asked for it wants it
         pacing.wait_for_turn(conf.default_channel, timezone.now())
-        _hand_to_ace(message)
+        with watch.handing_over(timezone.now()):
+            _hand_to_ace(message)
 
 
 def _hand_to_ace(message: ScheduleMessage) -> None:
@@ -214,15 +265,12 @@ def _hand_to_ace(message: ScheduleMessage) -> None:
         with _quiet_file_channel():
             ace.send(message)
         is_taken = str(message.uuid) in (_taken.get() or ())
-    except DeliveryError:  # from a channel of ours
+    except (SchedulesError, ConfigurationError):  # from a channel of ours
         raise
     except TemplateSyntaxError as error:
         raise DeliveryError(FailReason.TEMPLATE_ERROR, str(error)) from error
-    except OSError as error:  # refused connections and timeouts among them
-        raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
     except Exception as error:  # a channel may raise anything; trap 5 of edx-ace's: not only its own errors
-        log.error("Channel failed at message %s: %s", message.uuid, where(error))
-        raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__) from error
+        raise faults.delivery_error(error, message.recipient.email_address or "") from error
     finally:
         _taken.reset(token)
     if not is_taken:
@@ -235,12 +283,22 @@ def _explain(message: ScheduleMessage) -> None:
     if ChannelType.EMAIL.value not in str(reports.get("policy_allowed_channels", "")).split(","):
         raise SkipRecipient(SkipReason.POLICY)
     if "email_error" in reports:
-        raise DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(reports["email_error"])))
+        raise _reported(message)
     if "template_error" in reports:
         raise DeliveryError(FailReason.TEMPLATE_MISSING, str(reports["template_error"]).splitlines()[-1])
     if "email_delivery_expired" in reports:
-        raise DeliveryError(FailReason.CHANNEL_REFUSED, "the channel asks to try again later", is_temporary=True)
-    raise DeliveryError(FailReason.CHANNEL_ERROR, "no e-mail channel is enabled; see ACE_ENABLED_CHANNELS")
+        detail = "the channel asks to try again later"
+        raise DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=True, is_doubtful=True)
+    raise ChannelUnavailable(FailReason.CHANNEL_ERROR, "no e-mail channel is enabled; see ACE_ENABLED_CHANNELS")
+
+
+def _reported(message: ScheduleMessage) -> DeliveryError:
+    """What edx-ace's own channels call fatal may be none: their error's causes say more. Without any it is."""
+    error = message.take_error()
+    causes = error and (error.__cause__ or error.__context__)
+    if causes:
+        return faults.delivery_error(causes, message.recipient.email_address or "")
+    return DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(message.reports["email_error"])))
 
 
 @receiver(ACE_MESSAGE_SENT)

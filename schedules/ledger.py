@@ -89,7 +89,13 @@ def claim(run: Run, entries: Collection[Entry], now: datetime) -> set[UUID]:
     rows = ScheduledMessage.objects.filter(pk__in=[entry.uuid for entry in entries])
     unsent = Q(status__in=(Status.SKIPPED, Status.FAILED)) | Q(status=Status.DELIVERING, leased_until__lt=now)
     rows.filter(unsent).update(
-        status=Status.CLAIMED, run_id=run.uuid, reason="", attempts=0, due_at=None, leased_until=_lease_end(now)
+        status=Status.CLAIMED,
+        run_id=run.uuid,
+        reason="",
+        attempts=0,
+        unknown_faults=0,
+        due_at=None,
+        leased_until=_lease_end(now),
     )
     return set(rows.filter(_is_ready(now)).values_list("pk", flat=True))
 
@@ -134,6 +140,7 @@ def record(uuids: Iterable[UUID], outcome: Outcome, now: datetime, leased_until:
         due_at=outcome.retry_at if is_retry else None,
         leased_until=outcome.retry_at if is_retry else None,
         attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
+        unknown_faults=F("unknown_faults") if outcome.is_known else F("unknown_faults") + 1,
     )
 
 
