@@ -13,10 +13,11 @@ from schedules.models.optout import OptOut
 from schedules.models.own_words import OwnWords
 from schedules.models.pace import ChannelPace
 from schedules.models.report import Report
-from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
+from schedules.models.schedule import CourseChange, HoldBack, Schedule, ScheduleExperience
 
 __all__ = [
     "ChannelPace",
+    "CourseChange",
     "CourseDynamicUpgradeDeadlineConfiguration",
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",
