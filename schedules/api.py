@@ -76,15 +76,13 @@ def learner_enrolled(
 
 
 def course_changed(course_id: str, *, facts: Collection[CourseFact], now: datetime) -> None:
-    """The course's start, end, pacing or verified mode changed: its schedules follow, in batches.
+    """The course's start, end, pacing or verified mode changed: its schedules follow, in a task.
 
-    Whatever goes wrong is logged: the course must not suffer.
+    It is handed to the queue once the caller's transactions have committed, and outlives a queue that is away. Whatever
+    goes wrong is logged: the course must not suffer.
     """
-    after_commit(
-        lambda: creating.recompute_course(course_id, [CourseFact(fact) for fact in facts], now),
-        "The schedules in %s could not follow the course",
-        course_id,
-    )
+    changed = partial(tasks.course_changed, course_id, list(facts), now)
+    after_commit(changed, "The schedules in %s could not follow the course", course_id)
 
 
 def learner_erased(user_id: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from schedules import toggles
 from schedules.conf import conf
-from schedules.data import Course, CourseFact, ExperienceType, VerifiedMode, weekly_sections
+from schedules.data import Course, ExperienceType, weekly_sections
 from schedules.deadlines import deadline_days, has_ended, upgrade_deadline
 from schedules.host import Host, get_host
 from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience
@@ -25,14 +25,6 @@ from schedules.tracking.events import schedule_suppressed
 from schedules.transactions import database, in_own_transaction
 
 log = logging.getLogger(__name__)
-
-RECOMPUTE_BATCH_SIZE = 500
-
-#: Where each side of the draw keeps when the learner could begin.
-_START_FIELDS: Mapping[type[Schedule] | type[HoldBack], str] = {
-    Schedule: "start_date",
-    HoldBack: "content_availability_date",
-}
 
 
 def create_schedule(
@@ -102,58 +94,6 @@ def is_held_back(site: Site, user_id: int) -> bool:
     return int.from_bytes(digest[:8], "big") / 2**64 < ratio
 
 
-def recompute_course(course_id: str, facts: Collection[CourseFact], now: datetime) -> int:
-    """Set the dates of a course's schedules anew, each by the learner's own enrollment (SPEC 2.3).
-
-    Returns how many changed. A schedule stored without a deadline gets one only if something that decides
-    about deadlines has changed: not because a configuration row was added in the meantime. Hold-backs follow alike,
-    so that both groups go on to differ in nothing but their e-mails; they count as schedules here.
-    """
-    host = get_host()
-    course = host.courses([course_id]).get(course_id)
-    if course is None or course.start is None:
-        log.warning("The schedules in %s keep their dates: the course is unknown or has no start date", course_id)
-        return 0
-    mode = host.verified_modes([course_id]).get(course_id)
-    days = deadline_days({course_id: course.org})[course_id]
-    may_gain = bool({CourseFact.END, CourseFact.VERIFIED_MODE} & set(facts))
-    changed = 0
-    for model, start_field in _START_FIELDS.items():
-        for rows in _pages(model, course_id):
-            stale = []
-            for row in rows:
-                if _set_dates(row, row.enrolled_at, course, mode, days, may_gain=may_gain, now=now):
-                    row.modified = now
-                    stale.append(row)
-            org_field = ["org"] if model is Schedule else []
-            model._default_manager.bulk_update(stale, [start_field, "upgrade_deadline", "modified", *org_field])
-            changed += len(stale)
-    return changed
-
-
-def _set_dates(
-    row: Schedule | HoldBack,
-    created: datetime,
-    course: Course,
-    mode: VerifiedMode | None,
-    days: int | None,
-    *,
-    may_gain: bool,
-    now: datetime,
-) -> bool:
-    start_field = _START_FIELDS[type(row)]
-    began_at, deadline, org = getattr(row, start_field), row.upgrade_deadline, getattr(row, "org", course.org)
-    available_at = max(created, course.start or created)
-    if deadline is not None or may_gain or available_at != began_at:
-        row.upgrade_deadline = upgrade_deadline(
-            available_at=available_at, days=days, course_end=course.end, mode=mode, now=now
-        )
-    setattr(row, start_field, available_at)
-    if isinstance(row, Schedule):
-        row.org = course.org
-    return (began_at, deadline, org) != (available_at, row.upgrade_deadline, course.org)
-
-
 def _refusal(site: Site | None, course_id: str, course: Course | None, now: datetime) -> str:
     """The first reason against a schedule, in the order of SPEC 1.1; empty when there is none."""
     if site is None:
@@ -172,11 +112,3 @@ def _refusal(site: Site | None, course_id: str, course: Course | None, now: date
 def _experience(host: Host, course: Course) -> ExperienceType:
     sections = host.sections([course.id]).get(course.id, ()) if course.is_messaging_enabled else ()
     return ExperienceType.COURSE_UPDATES if weekly_sections(course, sections) else ExperienceType.DEFAULT
-
-
-def _pages(model: type[Schedule] | type[HoldBack], course_id: str) -> Iterator[list[Any]]:
-    rows = model._default_manager.filter(course_id=course_id).order_by("pk")
-    page = list(rows[:RECOMPUTE_BATCH_SIZE])
-    while page:
-        yield page
-        page = list(rows.filter(pk__gt=page[-1].pk)[:RECOMPUTE_BATCH_SIZE])

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task
+from celery import current_app, shared_task
 from celery.result import EagerResult
 from django.contrib.sites.models import Site
 from django.utils import timezone
 
-from schedules import delivering, ledger
+from schedules import delivering, following, ledger
 from schedules.clock import SHARED_CLOCK
 from schedules.conf import conf
-from schedules.data import BINS, Outcome, Run, RunOrigin, Totals, without_addresses
+from schedules.data import BINS, CourseFact, Outcome, Run, RunOrigin, Totals, without_addresses
 from schedules.exceptions import HostError, redacted, where
 from schedules.message_types import resolver_for
 from schedules.models import SendRun
@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 
 #: Messages that one pass of `recover` takes over; it makes as many passes as it needs.
 TAKE_OVER_AT_ONCE = 1000
+
+#: For so long a broker may keep whoever saves a course waiting, at each step: connecting, sending.
+BROKER_SECONDS = 1
+_TIMEOUTS = ("socket_connect_timeout", "socket_timeout")
 
 
 def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
@@ -95,7 +99,7 @@ def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 @redacted
 def recover() -> dict[str, Any]:
-    """Hand out again what nobody answers for: due retries, dead workers' messages, what the broker lost.
+    """Hand out again what nobody answers for: due retries, dead workers' messages and courses, what the broker lost.
 
     Run it every minute or so; twice at once does no harm.
     """
@@ -111,7 +115,38 @@ def recover() -> dict[str, Any]:
             by_run[message.run].append(str(message.pk))
         for row, ids in by_run.items():
             _enqueue_batches(_run_of(row), ids, totals)
+    for course_id in following.take_over(now):
+        _enqueue_course(course_id, now)
     return totals.as_dict()
+
+
+@shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@redacted
+def follow_course(*, course_id: str) -> dict[str, Any]:
+    """A course changed: its schedules and hold-backs follow."""
+    return {"changed": following.follow(course_id)}
+
+
+def course_changed(course_id: str, facts: Collection[CourseFact], now: datetime) -> None:
+    """Keep that a course changed, and hand it to the queue. Somebody waits, so a broker has two seconds to take it."""
+    following.remember(course_id, facts, now)
+    _enqueue_course(course_id, now)
+
+
+def _enqueue_course(course_id: str, now: datetime) -> None:
+    sending: dict[str, Any] = {"kwargs": {"course_id": course_id}, "queue": conf.routing_key}
+    try:
+        if current_app.conf.task_always_eager:
+            follow_course.apply_async(**sending)
+            return
+        with current_app.connection_for_write(
+            connect_timeout=BROKER_SECONDS, transport_options=dict.fromkeys(_TIMEOUTS, BROKER_SECONDS)
+        ) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+            follow_course.apply_async(**sending, connection=connection, retry=False)  # type: ignore[call-arg]
+    except Exception as error:  # noqa: BLE001 - each broker has errors of its own
+        log.warning("The queue did not take that %s changed; recover will: %s", course_id, where(error))
+        following.release(course_id, now)
 
 
 def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[Any]:

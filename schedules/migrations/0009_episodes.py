@@ -29,4 +29,18 @@ class Migration(migrations.Migration):
             models.DateTimeField(blank=True, help_text='When the learner enrolled, the last time if more than once.', verbose_name='enrolled'),
         ),
         migrations.AlterField('holdback', 'enrolled_at', models.DateTimeField(blank=True, verbose_name='enrolled')),
+        migrations.AlterField('schedule', 'course_id', models.CharField(max_length=255, verbose_name='course')),
+        migrations.AddIndex('schedule', models.Index(fields=['course_id', 'id'], name='schedules_schedule_course')),
+        migrations.AddIndex('holdback', models.Index(fields=['course_id', 'id'], name='schedules_hold_back_course')),
+        migrations.CreateModel(
+            name='CourseChange',
+            fields=[
+                ('course_id', models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ('facts', models.JSONField(default=list)),
+                ('version', models.PositiveIntegerField(default=1)),
+                ('last_schedule_id', models.BigIntegerField(default=0)),
+                ('last_hold_back_id', models.BigIntegerField(default=0)),
+                ('leased_until', models.DateTimeField(db_index=True)),
+            ],
+        ),
     ]

@@ -13,12 +13,13 @@ from schedules.models.optout import OptOut
 from schedules.models.own_words import OwnWords
 from schedules.models.pace import ChannelPace
 from schedules.models.report import Report
-from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
+from schedules.models.schedule import CourseChange, HoldBack, Schedule, ScheduleExperience
 from schedules.models.trouble import ChannelTrouble
 
 __all__ = [
     "ChannelPace",
     "ChannelTrouble",
+    "CourseChange",
     "CourseDynamicUpgradeDeadlineConfiguration",
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",

@@ -31,7 +31,7 @@ class Schedule(TimeStampedModel):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="schedules", verbose_name=_("learner")
     )
-    course_id = models.CharField(_("course"), max_length=255, db_index=True)
+    course_id = models.CharField(_("course"), max_length=255)
     org = models.CharField(_("organization"), max_length=255)
     enrolled_at = EnrolledAtField(
         _("enrolled"), blank=True, help_text=_("When the learner enrolled, the last time if more than once.")
@@ -47,6 +47,7 @@ class Schedule(TimeStampedModel):
         verbose_name = _("schedule")
         verbose_name_plural = _("schedules")
         constraints = [models.UniqueConstraint(fields=["user", "course_id"], name="schedules_one_per_enrollment")]
+        indexes = [models.Index(fields=["course_id", "id"], name="schedules_schedule_course")]
 
     def __str__(self) -> str:
         return gettext("learner %(learner)s in %(course)s") % {"learner": self.user_id, "course": self.course_id}
@@ -95,6 +96,25 @@ class HoldBack(TimeStampedModel):
         verbose_name = _("hold-back")
         verbose_name_plural = _("hold-backs")
         constraints = [models.UniqueConstraint(fields=["user", "course_id"], name="schedules_one_hold_back")]
+        indexes = [models.Index(fields=["course_id", "id"], name="schedules_hold_back_course")]
 
     def __str__(self) -> str:
         return gettext("learner %(learner)s in %(course)s") % {"learner": self.user_id, "course": self.course_id}
+
+
+class CourseChange(models.Model):
+    """A course that changed, while its schedules have yet to follow. Written by `schedules.following` alone.
+
+    `facts`: what changed, as `data.CourseFact`; `version` counts the changes. The two positions are the primary keys
+    of the last rows that followed. Personal data: none.
+    """
+
+    course_id = models.CharField(max_length=255, primary_key=True)
+    facts = models.JSONField(default=list)
+    version = models.PositiveIntegerField(default=1)
+    last_schedule_id = models.BigIntegerField(default=0)
+    last_hold_back_id = models.BigIntegerField(default=0)
+    leased_until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.course_id

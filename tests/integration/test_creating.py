@@ -275,20 +275,6 @@ def test_a_broken_experience_leaves_no_half_a_schedule(monkeypatch):
     assert not Schedule.objects.exists()
 
 
-def test_what_fails_while_schedules_follow_a_course_never_spoils_the_course(monkeypatch, caplog):
-    def refuse(*args):
-        raise RuntimeError
-
-    open_site()
-    garden = make_course()
-    monkeypatch.setattr(creating, "recompute_course", refuse)
-    garden.start = started(1)
-    garden.save()
-    garden.refresh_from_db()
-    assert garden.start == started(1)
-    assert f"The schedules in {garden.pk} could not follow the course" in caplog.text
-
-
 def test_a_fact_that_nobody_knows_is_refused_and_logged(caplog):
     api.course_changed("c", facts=["color"], now=started(0))
     assert "c could not follow the course: ValueError" in caplog.text

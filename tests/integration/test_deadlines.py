@@ -175,7 +175,7 @@ def test_a_course_that_loses_its_start_leaves_schedules_as_they_are():
 def test_a_large_course_is_recomputed_in_batches(monkeypatch):
     open_site()
     garden = make_course()
-    monkeypatch.setattr("schedules.creating.RECOMPUTE_BATCH_SIZE", 2)
+    monkeypatch.setattr("schedules.following.BATCH_SIZE", 2)
     for number in range(5):
         enroll(make_learner(f"learner{number}"), garden, days_ago=30)
     garden.start = started(10)
