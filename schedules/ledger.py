@@ -122,8 +122,10 @@ def claim(run: Run, entries: Collection[Entry], now: Instant) -> set[UUID]:
     )
     rows = _messages().filter(pk__in=[entry.uuid for entry in entries])
     unsent = Q(status__in=(Status.SKIPPED, Status.FAILED)) | Q(status=Status.DELIVERING, leased_until__lt=now)
-    is_anew = Q() if run.origin == RunOrigin.SINCE else Q(reason=SkipReason.DELIVERY_DISABLED)
-    rows.filter(unsent, is_anew).update(created=now)
+    if run.origin == RunOrigin.SINCE:
+        rows.filter(unsent | Q(status=Status.CLAIMED)).update(created=now, run_id=run.uuid)
+    else:
+        rows.filter(unsent, reason=SkipReason.DELIVERY_DISABLED).update(created=now)
     rows.filter(unsent).update(
         status=Status.CLAIMED,
         run_id=run.uuid,

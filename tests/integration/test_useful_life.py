@@ -106,6 +106,19 @@ def test_since_does_so_also_where_the_broker_lost_its_tasks(channel, day, email_
     assert state() == "sent"
 
 
+def test_since_does_so_also_with_what_still_waits_in_a_queue(channel, day, email_channel, broker):
+    channel.append(BUSY)
+    send(date=day)
+    perform(broker())
+    perform(broker())
+    let_time_pass(days=4)
+    send(since=day)  # recovers first: that batch is queued before the bins
+    batch, *bins = broker()
+    perform(bins)
+    perform([batch, *broker()])
+    assert state() == "sent"
+
+
 @pytest.mark.parametrize(("days", "ends_as"), [(2, "sent"), (4, "skipped expired")])
 @pytest.mark.parametrize("reason", ["failed", "no-address", "no-longer-due", "lease ran out"])
 def test_what_was_not_sent_is_taken_up_for_the_rest_of_its_life_alone(channel, day, reason, days, ends_as):
