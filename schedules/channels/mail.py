@@ -23,7 +23,7 @@ from schedules.addresses import is_international, sendable
 from schedules.channels import faults
 from schedules.conf import conf
 from schedules.data import FailReason, SkipReason, one_line
-from schedules.exceptions import ConfigurationError, DeliveryError, SchedulesError, SkipRecipient
+from schedules.exceptions import ChannelUnavailable, ConfigurationError, DeliveryError, SchedulesError, SkipRecipient
 
 _BLANKS = re.compile(r"\s+")
 
@@ -50,7 +50,9 @@ class MailChannel(EmailChannelMixin, Channel):
         recipient = sendable(message.recipient.email_address)
         if recipient is None:
             raise SkipRecipient(SkipReason.BAD_ADDRESS)
-        name, address = parseaddr(self.get_from_address(message))
+        name, address = parseaddr(message.options.get("from_address") or conf.lms("DEFAULT_FROM_EMAIL", ""))
+        if not address:
+            raise ChannelUnavailable(FailReason.CHANNEL_ERROR, "no sender; set DEFAULT_FROM_EMAIL", is_senders=True)
         email = EmailMultiAlternatives(
             subject=_in_one_line(rendered.subject),
             body=rendered.body,
