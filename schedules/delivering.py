@@ -46,6 +46,7 @@ from schedules.exceptions import (
     ConfigurationError,
     DeliveryError,
     HostError,
+    OptedOut,
     Overtaken,
     SchedulesError,
     SkipRecipient,
@@ -55,7 +56,7 @@ from schedules.exceptions import (
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, tracked
 from schedules.models import ScheduledMessage
-from schedules.optout import opt_outs_already_read
+from schedules.optout import OptOutScope, opt_out, opt_outs_already_read
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 from schedules.tracking import segment
@@ -260,8 +261,12 @@ def _send(
             _hand_to_ace(message)
     except (ConfigurationError, Overtaken):
         raise
-    except (SkipRecipient, HostError) as fault:
-        return skipped(SkipReason(fault.reason)) if isinstance(fault, SkipRecipient) else _by_fault(fault)
+    except HostError as error:
+        return _by_fault(error)
+    except SkipRecipient as skip:
+        if isinstance(skip, OptedOut) and not resolver.run.is_test:  # in a test it is the tester who opted out
+            opt_out(decision.entry.user_id, OptOutScope(site_id=resolver.site.pk))
+        return skipped(SkipReason(skip.reason))
     except DeliveryError as error:
         return _not_taken(error)
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded

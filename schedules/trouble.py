@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 
 from schedules.conf import conf
 from schedules.data import FailReason
-from schedules.exceptions import ChannelUnavailable, DeliveryError
+from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut
 from schedules.models import ChannelTrouble
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,9 @@ class ChannelWatch:
                 raise self._block(found, now) from error
             if error.reason == FailReason.CHANNEL_REFUSED and not error.is_doubtful:  # so it spoke with us
                 self._end()
+            raise
+        except OptedOut:
+            self._end()
             raise
         self._doubt_count = 0
         self._end()
