@@ -261,20 +261,26 @@ def _send(
             _hand_to_ace(message)
     except (ConfigurationError, Overtaken):
         raise
-    except HostError as error:
-        return _by_fault(error)
-    except SkipRecipient as skip:
-        if isinstance(skip, OptedOut) and not resolver.run.is_test:  # in a test it is the tester who opted out
-            opt_out(decision.entry.user_id, OptOutScope(site_id=resolver.site.pk))
-        return skipped(SkipReason(skip.reason))
-    except DeliveryError as error:
-        return _not_taken(error)
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded
-        if is_transient(error):
-            return replace(to_retry(FailReason.INTERNAL_ERROR, type(error).__name__), was_tried=False)
-        log.error("Message %s failed: %s", decision.entry.uuid, where(error))
-        return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
+        return _unsent(error, resolver, decision)
     return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
+
+
+def _unsent(error: Exception, resolver: Resolver, decision: Decision) -> Outcome:
+    """What becomes of a message by what was raised about it."""
+    match error:
+        case SkipRecipient():
+            if isinstance(error, OptedOut) and not resolver.run.is_test:  # in a test it is the tester who opted out
+                opt_out(decision.entry.user_id, OptOutScope(site_id=resolver.site.pk))
+            return skipped(SkipReason(error.reason))
+        case HostError():
+            return _by_fault(error)
+        case DeliveryError():
+            return _not_taken(error)
+    if is_transient(error):
+        return replace(to_retry(FailReason.INTERNAL_ERROR, type(error).__name__), was_tried=False)
+    log.error("Message %s failed: %s", decision.entry.uuid, where(error))
+    return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
 
 
 def _not_taken(error: DeliveryError) -> Outcome:
