@@ -241,12 +241,13 @@ def take_over_bins(now: Instant, oldest: datetime) -> list[tuple[SendRun, list[i
 
 
 @_outlasting
-def record_bin(run: Run, bin_number: int, found: int) -> None:
-    """Note how many messages a bin found; saying it twice changes nothing."""
+def record_bin(run: Run, bin_number: int, found: int) -> bool:
+    """Note how many messages a bin found; saying it twice changes nothing. Returns whether all bins have reported."""
     with transaction.atomic(using=_database()):
         row = _runs().select_for_update().get(pk=run.uuid)
         row.counts.setdefault("bins", {})[str(bin_number)] = found
         row.save(update_fields=["counts"])
+    return bins_reported(row) == BINS
 
 
 @_outlasting

@@ -44,7 +44,7 @@ from schedules.exceptions import ConfigurationError, SkipRecipient, where
 from schedules.host import Answers, Host, ask, checked, get_host
 from schedules.links import site_root
 from schedules.models import Schedule
-from schedules.sites import dashboard_url, org_scope, site_values
+from schedules.sites import dashboard_url, site_facts
 
 log = logging.getLogger(__name__)
 
@@ -136,11 +136,10 @@ class Resolver(ABC):
         self.run = run
         self.site = site
         self.host = checked(host or get_host())
-        self.site_values = site_values(self.host, site)
+        self.site_values, self._scope = site_facts(self.host, site)
         self.dashboard_url = dashboard_url(self.host, self.site_values)
         site_root(site.domain)  # a site whose domain makes no links sends nothing
         self.as_of = start_of_day(run.today, conf.time_zone)
-        self._scope = org_scope(self.host, site)
 
     # What a message type says ---------------------------------------------------------------------
 

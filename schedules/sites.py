@@ -18,6 +18,9 @@ from schedules.pages import can_be_looked_up
 
 _NOTHING = object()
 
+#: Site's id -> its configuration values, as the host answers.
+_Everything = Mapping[int, Mapping[str, Any]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SiteValues:
@@ -67,12 +70,22 @@ def find_site(domain: str) -> Site:
     raise ConfigurationError(f"There is no site {domain!r}. Sites: {domains}. Add one in the admin under Sites.")
 
 
+def site_facts(host: Host, site: Site) -> tuple[SiteValues, OrgScope]:
+    """`site_values()` and `org_scope()`, for one question to the host."""
+    everything = checked(host).site_values()
+    return _site_values(everything, site), _org_scope(everything, site)
+
+
 def site_values(host: Host, site: Site) -> SiteValues:
     """What the host says about `site`. Raises `ConfigurationError` if that, or a setting that stands in, is unusable.
 
     Other sites' values are their own matter.
     """
-    found = SiteValues(site=site, values=_values_of(host, site, site_keys.problems))
+    return _site_values(checked(host).site_values(), site)
+
+
+def _site_values(everything: _Everything, site: Site) -> SiteValues:
+    found = SiteValues(site=site, values=_values_of(everything, site, site_keys.problems))
     for problem in setting_problems(name for name in site_keys.SETTINGS if found.own(name, _NOTHING) is _NOTHING):
         raise ConfigurationError(problem)
     return found
@@ -111,8 +124,12 @@ def org_scope(host: Host, site: Site) -> OrgScope:
     Of another site's unusable claim, the organizations that can be read in it count: better left out than written
     about by a site that is not theirs.
     """
-    own = site_keys.organizations(_values_of(host, site, _claim_problems))
-    claims = _claims(host)
+    return _org_scope(checked(host).site_values(), site)
+
+
+def _org_scope(everything: _Everything, site: Site) -> OrgScope:
+    own = site_keys.organizations(_values_of(everything, site, _claim_problems))
+    claims = _claims(everything)
     return OrgScope(
         included=own or None,
         excluded=frozenset().union(*(orgs for site_id, orgs in claims.items() if site_id != site.pk)),
@@ -121,7 +138,7 @@ def org_scope(host: Host, site: Site) -> OrgScope:
 
 def sites_about(host: Host, orgs: Collection[str]) -> Mapping[str, frozenset[int]]:
     """Organization -> the ids of the sites that write about its courses, by the same rule, for every one of `orgs`."""
-    claims = _claims(host)
+    claims = _claims(checked(host).site_values())
     others = frozenset(Site.objects.values_list("pk", flat=True)) - {site_id for site_id in claims if claims[site_id]}
     return {org: frozenset(site_id for site_id, claimed in claims.items() if org in claimed) or others for org in orgs}
 
@@ -130,19 +147,21 @@ def enrollment_site(host: Host, user_id: int, course_id: str, org: str) -> Site 
     """The site of an enrollment: where it happens, else the one that claims `org`, else the default site."""
     site_id = checked(host).enrollment_site_id(user_id, course_id)
     if site_id is None:
-        claims = _claims(host)
+        claims = _claims(checked(host).site_values())
         site_id = min((site_id for site_id, orgs in claims.items() if org in orgs), default=conf.default_site_id)
     sites = Site.objects.order_by("pk")
     return sites.first() if site_id is None else sites.filter(pk=site_id).first()
 
 
-def _claims(host: Host) -> Mapping[int, frozenset[str]]:
+def _claims(everything: _Everything) -> Mapping[int, frozenset[str]]:
     """Site's id -> the organizations that it claims."""
-    return {site_id: site_keys.organizations(values) for site_id, values in checked(host).site_values().items()}
+    return {site_id: site_keys.organizations(values) for site_id, values in everything.items()}
 
 
-def _values_of(host: Host, site: Site, problems: Callable[[Any], Collection[site_keys.Problem]]) -> Mapping[str, Any]:
-    values = checked(host).site_values().get(site.pk, {})
+def _values_of(
+    everything: _Everything, site: Site, problems: Callable[[Any], Collection[site_keys.Problem]]
+) -> Mapping[str, Any]:
+    values = everything.get(site.pk, {})
     for problem in problems(values):
         raise ConfigurationError(f"{problem.of(site.domain)} Correct it in the admin under Site configurations.")
     return values

@@ -74,8 +74,7 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
         for schedules in resolver.batches(bin_number):
             ids = _claim(run, resolver.decide(schedules, timezone.now()), totals)
             errors += _enqueue_batches(run, ids, totals)
-        if not run.is_test:
-            ledger.record_bin(run, bin_number, totals.found)
+        if not run.is_test and ledger.record_bin(run, bin_number, totals.found):
             ledger.settle(run, timezone.now())
     except Exception as error:  # noqa: BLE001 - the other bins go on; this one is reported
         said = without_addresses(str(error)) if isinstance(error, HostError) else where(error)
