@@ -232,7 +232,7 @@ def test_a_host_that_is_away_is_asked_again(settings, monkeypatch, broker):
     settings.SCHEDULES = {**settings.SCHEDULES, "HOST": f"{__name__}.HostOfToday"}
     move(garden, start=started(10))
     monkeypatch.setattr(HostOfToday, "is_down", True)
-    with pytest.raises(Exception, match="ConnectionError"):
+    with pytest.raises(Exception, match="HostError"):
         perform(broker())
     monkeypatch.setattr(HostOfToday, "is_down", False)
     strand()
