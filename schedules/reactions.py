@@ -1,6 +1,6 @@
 """What learners do with a message, or machines for them: it was opened, a link in it was clicked.
 
-It is noted after they got their picture or page. Whatever fails here costs a number, and nobody's visit.
+It is noted after they got their picture or page. Whatever fails here costs nobody's visit, and a number at most.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from schedules.host import get_host
 from schedules.models import ScheduledMessage
 from schedules.sites import google_analytics_id, google_analytics_secret, site_values
 from schedules.tracking import TrackedMessage, ga4
+from schedules.transient import is_transient, reconnect
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +26,25 @@ log = logging.getLogger(__name__)
 SECONDS_KNOWN = 3600
 
 
-def note(uuid: UUID, reaction: Reaction, now: datetime) -> None:
-    """Keep in the ledger when it first happened; Google is told of an open, if the site wants that. Never raises."""
+def note(uuid: UUID, reaction: Reaction, now: datetime) -> bool:
+    """Keep in the ledger when it first happened; Google is told of an open, if the site wants that. Never raises.
+
+    Returns false where it is to be noted again later, for the database is away; nobody waits for that here.
+    """
     try:
         key = f"schedules.{reaction}.{uuid.hex}"
         if cache.get(key):
-            return
+            return True
         is_first = ledger.note(uuid, reaction, now)
         cache.set(key, True, SECONDS_KNOWN)
         if is_first and reaction == Reaction.OPENED:
             _tell_google(uuid)
     except Exception as error:  # noqa: BLE001
+        if is_transient(error):
+            reconnect(ScheduledMessage)
+            return False
         log.error("Message %s was %s, which could not be noted: %s", uuid, reaction, where(error))
+    return True
 
 
 def _tell_google(uuid: UUID) -> None:

@@ -20,10 +20,10 @@ from celery.result import EagerResult
 from django.contrib.sites.models import Site
 from django.utils import timezone
 
-from schedules import delivering, following, ledger
+from schedules import delivering, following, ledger, reactions
 from schedules.clock import SHARED_CLOCK
 from schedules.conf import conf
-from schedules.data import BINS, CourseFact, Outcome, Run, RunOrigin, Totals, without_addresses
+from schedules.data import BINS, CourseFact, Outcome, Reaction, Run, RunOrigin, Totals, without_addresses
 from schedules.exceptions import HostError, redacted, where
 from schedules.message_types import resolver_for
 from schedules.models import SendRun
@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 
 #: Messages that one pass of `recover` takes over; it makes as many passes as it needs.
 TAKE_OVER_AT_ONCE = 1000
+
+#: Before an open or a click that met a database that was away is noted again; doubled each time.
+SECONDS_BEFORE_NOTING = 30
 
 #: For so long a broker may keep whoever saves a course waiting, at each step: connecting, sending.
 BROKER_SECONDS = 1
@@ -146,6 +149,21 @@ def _enqueue_course(course_id: str, now: datetime) -> None:
     except Exception as error:  # noqa: BLE001 - each broker has errors of its own
         log.warning("The queue did not take that %s changed; recover will: %s", course_id, where(error))
         following.release(course_id, now)
+
+
+@shared_task(bind=True, acks_late=True, ignore_result=True, max_retries=8)
+@redacted
+def note_reaction(self: Any, *, uuid: str, reaction: str, at: str) -> None:
+    """Keep when a message was opened or clicked, once the database takes it again; for about two hours."""
+    if not reactions.note(UUID(uuid), Reaction(reaction), datetime.fromisoformat(at)):
+        raise self.retry(countdown=SECONDS_BEFORE_NOTING * 2**self.request.retries)
+
+
+def note_later(uuid: UUID, reaction: Reaction, at: datetime) -> None:
+    """Queue it. Whatever the broker raises is the caller's."""
+    task: Any = note_reaction
+    arguments = {"uuid": str(uuid), "reaction": reaction.value, "at": at.isoformat()}
+    task.apply_async(kwargs=arguments, countdown=SECONDS_BEFORE_NOTING, queue=conf.routing_key)
 
 
 def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[Any]:

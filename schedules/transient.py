@@ -78,11 +78,21 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, InterfaceError | OperationalError)
 
 
+def reconnect(model: type[Model]) -> None:
+    """The next question to the database that `model` is written to has a new connection, unless in a transaction.
+
+    An old one may lead to a server that is read-only from now on, though it answers.
+    """
+    connection = connections[router.db_for_write(model)]
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 def outlast(act: Callable[[], T], model: type[Model], seconds: float) -> T:
     """`act()`, tried again for so many seconds while the database that `model` is written to is away.
 
-    `act` must be one that may be done twice. Each try has a new connection: an old one may lead to a server that is
-    read-only from now on. Raises what it raised last; within a transaction at once, for the error has spoiled it.
+    `act` must be one that may be done twice. Each try has a new connection. Raises what it raised last; within a
+    transaction at once, for the error has spoiled it.
     Side effect: sleeps.
     """
     connection = connections[router.db_for_write(model)]
@@ -97,5 +107,5 @@ def outlast(act: Callable[[], T], model: type[Model], seconds: float) -> T:
             if not is_away:
                 log.warning("The database %s is away; waiting for it: %s", connection.alias, type(error).__name__)
         is_away = True
-        connection.close()
+        reconnect(model)
         time.sleep(SECONDS_BETWEEN_TRIES)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, router
+from django.db import Error, router
 from django.db.models import QuerySet
 
 from schedules.conf import conf
@@ -106,7 +106,7 @@ class ChannelWatch:
             try:
                 if due.update(blocked_until=now + growing_wait(one.failed_trials + 1)):
                     self._claimed.add(one.pk)
-            except DatabaseError as fault:
+            except Error as fault:
                 raise DeliveryError(FailReason.INTERNAL_ERROR, type(fault).__name__, is_temporary=True) from fault
         if any(one.pk not in self._claimed for one in self._troubles):
             self._troubles = self._read()
@@ -141,7 +141,7 @@ class ChannelWatch:
                     reason=reason, blocked_until=until
                 )
             self._troubles = self._read()
-        except DatabaseError as fault:  # the message waits all the same; the others find out for themselves
+        except Error as fault:  # the message waits all the same; the others find out for themselves
             log.warning("A channel's trouble could not be kept: %s", type(fault).__name__)
             self._troubles = [row]
         self._claimed.clear()
@@ -155,7 +155,7 @@ class ChannelWatch:
             return
         try:
             _rows(self._channel).filter(pk__in=over).delete()
-        except DatabaseError as fault:  # what was sent was sent; the next trial ends it
+        except Error as fault:  # what was sent was sent; the next trial ends it
             log.warning("A channel's trouble is over, which could not be kept: %s", type(fault).__name__)
         self._troubles = [one for one in self._troubles if one.pk not in over]
         self._claimed -= over

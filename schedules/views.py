@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sites.models import Site
@@ -23,7 +25,7 @@ from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from schedules import languages, reactions
+from schedules import languages, reactions, tasks
 from schedules.conf import conf
 from schedules.data import Reaction, without_addresses
 from schedules.exceptions import ConfigurationError, where
@@ -137,7 +139,7 @@ def click(request: HttpRequest, token: str, way: str) -> HttpResponse:
     response = HttpResponseRedirect(f"{found.origin if found else ''}{path}{query}")
     response["X-Robots-Tag"] = _NO_ROBOTS
     if found and not _is_guess(request):
-        _when_sent(response, partial(reactions.note, found.uuid, Reaction.CLICKED, timezone.now()))
+        _when_sent(response, partial(_note, found.uuid, Reaction.CLICKED, timezone.now()))
     return response
 
 
@@ -151,7 +153,7 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     response["X-Robots-Tag"] = _NO_ROBOTS
     found = first_party.read_open(token)
     if found and not _is_guess(request):
-        _when_sent(response, partial(reactions.note, found.uuid, Reaction.OPENED, timezone.now()))
+        _when_sent(response, partial(_note, found.uuid, Reaction.OPENED, timezone.now()))
     return response
 
 
@@ -163,6 +165,15 @@ def _dashboard_url(request: HttpRequest) -> str:
     except Exception as error:  # noqa: BLE001 - a host may raise anything, and the learner is to land somewhere
         log.error("A click leads to the first page, for the host does not name the dashboard: %s", where(error))
         return "/"
+
+
+def _note(uuid: UUID, reaction: Reaction, now: datetime) -> None:
+    """Also while the database is away: the queue has the time that a web server's worker has not."""
+    if not reactions.note(uuid, reaction, now):
+        try:
+            tasks.note_later(uuid, reaction, now)
+        except Exception as error:  # noqa: BLE001 - the broker may be away too
+            log.error("Message %s was %s, which could not be noted: %s", uuid, reaction, where(error))
 
 
 def _is_guess(request: HttpRequest) -> bool:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from django.db import Error, connections, router
+from django.db import Error
 from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api
 from schedules.data import BINS
 from schedules.exceptions import TaskFailed
 from schedules.models import SendRun
-from schedules.transient import is_transient
+from schedules.transient import is_transient, reconnect
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -46,9 +46,7 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 looks_in_vain += 1
                 if looks_in_vain > MOST_LOOKS_IN_VAIN or (isinstance(error, Error) and not is_transient(error)):
                     raise
-                connection = connections[router.db_for_write(SendRun)]
-                if not connection.in_atomic_block:
-                    connection.close()
+                reconnect(SendRun)
             show(reports, troubles)
             if is_finished:
                 return

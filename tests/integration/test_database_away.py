@@ -1,9 +1,12 @@
 """A database that is read-only for a while, as at a failover: everything waits, nothing is lost or doubled."""
 
 import random
+import re
 from datetime import timedelta
 
 import pytest
+from celery import current_app
+from celery.exceptions import Retry
 from django.core.management import call_command
 from django.db import DataError, InternalError, connection
 from django.utils import timezone
@@ -13,7 +16,7 @@ from edx_ace.signals import ACE_MESSAGE_SENT
 from schedules import api, delivering, transient
 from schedules.data import BINS
 from schedules.models import ChannelPace, ScheduledMessage, SendRun
-from tests.world import TODAY, enroll, make_course, make_learner, open_site
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -239,3 +242,23 @@ def test_a_record_that_no_waiting_mends_is_told_at_once(database, channel):
     finally:
         ReadOnlyError.sqlstate = kept
     assert len(database.refused) == 1
+
+
+def test_a_click_is_noted_later_and_the_visitor_notices_nothing(database, channel, client, broker):
+    current_app.conf.task_always_eager = True
+    send()
+    current_app.conf.task_always_eager = False
+    link = re.search(r"https://example.com(/schedules/click/[^\s\"]+)", channel[0].body)[1]
+    uuid = channel[0].extra_headers["Message-ID"][1:37]
+    before = timezone.now()
+    database.refuses = lambda: True
+    assert client.get(link, headers={"host": "example.com"}).status_code == 302
+    after = timezone.now()
+    ((name, arguments),) = broker()
+    assert name == "schedules.tasks.note_reaction"
+    with pytest.raises(Retry):
+        perform([(name, arguments)])  # the database is still away
+    database.refuses = lambda: False
+    perform([(name, arguments)])
+    assert before <= ScheduledMessage.objects.get(pk=uuid).clicked_at <= after
+    assert broker() == []

@@ -14,13 +14,13 @@ from tests.services.scenario import WORKERS, Scenario, Size
 
 KILLS = int(os.environ.get("SERVICES_KILLS", "20"))
 LONG = Size(
-    messages=int(os.environ.get("SERVICES_MESSAGES", "2400")),
+    messages=int(os.environ.get("SERVICES_MESSAGES", "1600")),
     seconds=float(os.environ.get("SERVICES_SECONDS", "900")),
     lease_seconds=int(os.environ.get("SERVICES_LEASE_SECONDS", "24")),
 )
 ROUNDS = max(1, LONG.messages // 2400)
 SHORT = Size(messages=300, refused=5, seconds=300)
-FAILOVERS = Size(messages=600, refused=5, seconds=600)
+FAILOVERS = Size(messages=400, refused=5, seconds=600)
 SLEEPY = Size(messages=300, refused=5, seconds=300, lease_seconds=12)
 LIMITED = Size(messages=100, refused=5, seconds=300, rate=10)
 
