@@ -188,7 +188,7 @@ def claimed():
     run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
     ledger.open_run(run, timezone.now())
     resolver = tasks.resolver_for("recurring_nudge")(run, site)
-    decisions = resolver.decide(resolver.schedules_of([ALICE, BOB, CAROL]))
+    decisions = resolver.decide(resolver.schedules_of([ALICE, BOB, CAROL]), timezone.now())
     return run, [str(uuid) for uuid in ledger.claim(run, [one.entry for one in decisions], timezone.now())]
 
 
