@@ -143,10 +143,8 @@ def _put_off(rows: Collection[ScheduledMessage], outcome: Outcome, now: datetime
 
 
 def _by_fault(error: HostError) -> Outcome:
-    """What the host's fault makes of a message: one that waiting can mend waits, and it is no failed try."""
-    if not error.is_temporary:
-        return failed(FailReason.HOST_ERROR, str(error))
-    return replace(to_retry(FailReason.HOST_ERROR, str(error)), was_tried=False)
+    """What the host's fault makes of a message: where waiting can mend it, the message waits."""
+    return (to_retry if error.is_temporary else failed)(FailReason.HOST_ERROR, str(error))
 
 
 def _record(row: ScheduledMessage, outcome: Outcome) -> None:

@@ -188,7 +188,7 @@ def claimed():
     run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
     ledger.open_run(run, timezone.now())
     resolver = tasks.resolver_for("recurring_nudge")(run, site)
-    decisions = resolver.decide(resolver.schedules_of([ALICE, BOB, CAROL]))
+    decisions = resolver.decide(resolver.schedules_of([ALICE, BOB, CAROL]), timezone.now())
     return run, [str(uuid) for uuid in ledger.claim(run, [one.entry for one in decisions], timezone.now())]
 
 
@@ -202,7 +202,6 @@ def test_claimed_messages_wait_for_the_host_however_often_it_takes(school, monke
         assert {status for status, _ in rows().values()} == {Status.CLAIMED}
         let_time_pass(hours=2)
     assert away.calls == 4
-    assert set(ScheduledMessage.objects.values_list("attempts", flat=True)) == {0}
     away.error = None
     api.recover()
     assert rows() == dict.fromkeys((ALICE, BOB, CAROL), SENT)
