@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import atexit
 from queue import Empty
 from typing import Any
 
 import django
-import edx_ace.channel
-import edx_ace.policy
+import hypothesis
 import pytest
 from celery import current_app
-from django.core.cache import cache
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic, get_connection
 
-from schedules.tracking import segment
+from tests.put_back import everything_put_back
 from tests.segment_server import SegmentServer
+
+# A busy machine is no fault of the code: no deadline. The same examples each time: what fails here fails everywhere.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)
-def _fresh_caches():
-    """edx-ace loads channels and policies once per process, and waffle caches its flags."""
-    forget_ace_plugins()
-    cache.clear()
-    yield
-    forget_ace_plugins()
+def _nothing_is_left_behind():
+    """For every test; `tests/put_back.py` says what it is."""
+    with everything_put_back():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -51,14 +52,6 @@ def _commit(connection):
         while connection.run_on_commit:
             _, work, _ = connection.run_on_commit.pop(0)
             work()
-
-
-_LOADERS = (edx_ace.channel.channels, edx_ace.policy.policies)
-
-
-def forget_ace_plugins() -> None:
-    for loader in _LOADERS:
-        vars(loader.__wrapped__).pop("__once_result", None)
 
 
 @pytest.fixture
@@ -98,19 +91,13 @@ def smtp_server(settings):
 
 
 @pytest.fixture
-def segment_server(settings, monkeypatch):
-    """A server that stands for Segment, and a client that does not outlive the test."""
+def segment_server(settings):
+    """A server that stands for Segment."""
     server = SegmentServer()
     settings.LMS_SEGMENT_KEY = "a-write-key"
     settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": server.url}
     yield server
-    monkeypatch.undo()
     server.close()
-    if segment._current is not None:
-        client = segment._current._client
-        atexit.unregister(client.join)
-        client.join()
-    segment._begin_anew()
 
 
 def pytest_addoption(parser):
@@ -134,6 +121,4 @@ def broker():
                 _, arguments, _ = message.payload
                 taken.append((message.headers["task"], arguments))
 
-    yield take
-    take()
-    current_app.conf.task_always_eager = True
+    return take

@@ -34,8 +34,9 @@ every_language = pytest.mark.parametrize("language", ["en", "he"])
 with_and_without_upsell = pytest.mark.parametrize("show_upsell", [True, False])
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _undefined_variables_show() -> Iterator[None]:
+    """For the whole file: each change of `TEMPLATES` makes Django compile all templates again."""
     templates = copy.deepcopy(settings.TEMPLATES)
     templates[0]["OPTIONS"]["string_if_invalid"] = "INVALID(%s)"
     with override_settings(TEMPLATES=templates):

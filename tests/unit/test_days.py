@@ -35,7 +35,7 @@ def test_it_covers_the_day_that_calendars_show(zone, day, begins, hours):
     assert day_bounds(day, pytz.timezone(zone)) == (begins, begins + timedelta(hours=hours))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(pytz.common_timezones), st.dates(date(1975, 1, 1), date(2036, 12, 31)))
 def test_a_day_begins_at_its_first_instant(name, day):
     zone = pytz.timezone(name)
@@ -70,7 +70,7 @@ def test_a_midnight_is_the_end_of_the_day_before(zone, end, day):
     assert last_day(end, pytz.timezone(zone)) == day
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(pytz.common_timezones), st.dates(date(1975, 1, 1), date(2036, 12, 31)))
 def test_only_the_first_instant_of_a_day_ends_the_day_before(name, day):
     zone = pytz.timezone(name)

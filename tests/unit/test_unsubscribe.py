@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.signing import Signer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schedules.unsubscribe import MAX_TOKEN_CHARACTERS, Token, list_headers, page_path, read_token, write_token
@@ -28,13 +28,11 @@ tokens = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(tokens)
 def test_what_is_written_is_read(token):
     assert read_token(write_token(token)) == token
 
 
-@settings(deadline=None)
 @given(tokens)
 def test_a_token_is_short_and_made_of_what_urls_and_mail_programs_leave_alone(token):
     text = write_token(token)
@@ -50,7 +48,6 @@ def test_a_token_with_one_changed_character_is_none_of_ours(position):
             assert read_token(text[:position] + other + text[position + 1 :]) is None
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_other_text_is_none_of_ours(text):
     assert read_token(text) is None

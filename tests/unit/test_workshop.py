@@ -62,6 +62,7 @@ def test_what_a_change_must_pass_is_what_the_readme_says():
     assert os.access(run, os.X_OK)
     assert re.findall(r"^make [\w-]+$", run.read_text(encoding="utf-8"), re.M) == [
         "make test",
+        "make coverage",
         "make lint",
         "make docs",
         "make test-browser",
