@@ -21,7 +21,6 @@ from django.shortcuts import render
 from django.urls import is_valid_path
 from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
-from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -31,6 +30,7 @@ from schedules.data import Reaction, without_addresses
 from schedules.exceptions import ConfigurationError, where
 from schedules.host import get_host
 from schedules.leaving import Choice, Choices, Link
+from schedules.pages import secured
 from schedules.sites import dashboard_url, site_at, site_values
 from schedules.status import site_status
 from schedules.tracking import first_party
@@ -43,6 +43,7 @@ _NO_ROBOTS = "noindex, nofollow"
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
+@secured()
 @login_not_required
 @never_cache
 @require_safe
@@ -63,10 +64,10 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
 
 # A mail client posts without cookies or a CSRF token (RFC 8058, 3.2). What a forger lacks is the signed token in the
 # URL, and the page knows of no session. What the host does about a wish is no part of its transaction: the wish stands.
+@secured("schedules/leaving/styles.css")
 @login_not_required
 @transaction.non_atomic_requests
 @csrf_exempt
-@xframe_options_deny
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
@@ -112,15 +113,15 @@ def _said(link: Link, choice: Choice, choices: Choices, is_wanted: bool) -> str:
 
 
 def _leaving_page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """A page that no search engine lists, and whose address, a key, goes to no other site."""
+    """A page that no search engine lists. Its address is a key, which goes to no other site, either."""
     response = render(request, f"schedules/leaving/{name}.html", context, status=status)
-    response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = _NO_ROBOTS
     response["Content-Language"] = translation.get_language()
     return response
 
 
 # An answer has gone out before its hit is noted, which is no part of any transaction of the request's.
+@secured()
 @login_not_required
 @transaction.non_atomic_requests
 @never_cache
@@ -143,6 +144,7 @@ def click(request: HttpRequest, token: str, way: str) -> HttpResponse:
     return response
 
 
+@secured()
 @login_not_required
 @transaction.non_atomic_requests
 @never_cache

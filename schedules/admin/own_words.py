@@ -25,6 +25,7 @@ from schedules.admin.own_words_sample import VARIANT_LABELS, Sample, SampleError
 from schedules.conf import conf
 from schedules.languages import nearest
 from schedules.models import OwnWords
+from schedules.pages import STAFF_POLICY, set_headers
 from schedules.resolving import Resolver
 from schedules.wording import PLACEHOLDERS
 
@@ -85,7 +86,7 @@ class OwnWordsAdmin(KeyedConfigurationPage):
         return {"site": conf.default_site_id, **super().get_changeform_initial_data(request)}
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return super().add_view(request, form_url, {"variants": VARIANT_LABELS, **(extra_context or {})})
+        return _held(super().add_view(request, form_url, {"variants": VARIANT_LABELS, **(extra_context or {})}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -94,7 +95,7 @@ class OwnWordsAdmin(KeyedConfigurationPage):
         row = self.get_object(request, object_id)
         is_shown = row is not None and self.has_view_permission(request, row)
         context = self._shown(row, "") if is_shown else {}
-        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+        return _held(super().change_view(request, object_id, form_url, {**context, **(extra_context or {})}))
 
     @admin.action(description=_("Go back to the selected row (adds a copy of it)"), permissions=["add"])
     def revert(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
@@ -162,7 +163,7 @@ class OwnWordsAdmin(KeyedConfigurationPage):
                 if preview
                 else None
             )
-            return JsonResponse({"errors": form.errors, "preview": parts, **shown})
+            return _held(JsonResponse({"errors": form.errors, "preview": parts, **shown}))
         labels = {name: form.fields[name].label for name in form.fields}
         errors = [(labels.get(name, ""), line) for name, lines in form.errors.items() for line in lines]
         context = {
@@ -172,7 +173,13 @@ class OwnWordsAdmin(KeyedConfigurationPage):
             "errors": errors,
             **shown,
         }
-        return TemplateResponse(request, "admin/schedules/own_words/result.html", context)
+        return _held(TemplateResponse(request, "admin/schedules/own_words/result.html", context))
+
+
+def _held(response: HttpResponse) -> HttpResponse:
+    """A page that shows a message, which gets no power over it; its forms say where they come from."""
+    set_headers(response, STAFF_POLICY, "same-origin")
+    return response
 
 
 def message_choices() -> list[tuple[str, str]]:

@@ -22,6 +22,8 @@ from django.core.files import locks
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 
+from schedules.pages import policy
+
 INDEX = "index.html"
 
 # Written in full before it takes its name, so that nobody ever opens half a file.
@@ -123,7 +125,9 @@ def _page(directory: Path) -> str:
 @cache
 def _frame() -> tuple[str, str]:
     """What stands before and after the rows."""
-    begin, _, end = render_to_string("schedules/files/index.html", {"rows": _ROWS}).partition(_ROWS)
+    files = "schedules/files/"
+    allowed = policy(styles=f"{files}styles.css", script=f"{files}script.js", more="")
+    begin, _, end = render_to_string(f"{files}index.html", {"rows": _ROWS, "policy": allowed}).partition(_ROWS)
     return begin, end
 
 

@@ -13,9 +13,14 @@ from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 from django.utils import translation
 
+from schedules.pages import policy
 from schedules.previewing import Preview, preview, samples, variants_of
 
 IMAGE_FILE = "course.svg"
+
+# A message runs nothing, and loads nothing but pictures.
+_MESSAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: file: data:"
+_META = '<head>\n<meta http-equiv="Content-Security-Policy" content="{}">\n<meta name="referrer" content="no-referrer">'
 
 _PREFERENCE = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)")
 _COLOR_SCHEMES = re.compile(r"(color-scheme\s*:\s*|content=\")light dark\b")
@@ -72,6 +77,11 @@ def in_palette(html: str, palette: str) -> str:
     return _COLOR_SCHEMES.sub(rf"\1{palette}", html)
 
 
+def _held(html: str) -> str:
+    """A message to look at, which cannot do what mail programs would not let it do either."""
+    return html.replace("<head>", _META.format(_MESSAGE_POLICY), 1)
+
+
 def _write_entry(directory: Path, preview: Preview) -> Entry:
     name = f"{preview.message_name}.{preview.language}.{preview.variant}"
     entry = Entry(
@@ -84,8 +94,8 @@ def _write_entry(directory: Path, preview: Preview) -> Entry:
     html = preview.html.replace(samples.IMAGE_URL, IMAGE_FILE)
     for file, content in (
         (entry.html_file, html),
-        (entry.light_file, in_palette(html, "light")),
-        (entry.dark_file, in_palette(html, "dark")),
+        (entry.light_file, _held(in_palette(html, "light"))),
+        (entry.dark_file, _held(in_palette(html, "dark"))),
         (entry.text_file, preview.text),
     ):
         (directory / file).write_text(content, encoding="utf-8")
@@ -94,7 +104,9 @@ def _write_entry(directory: Path, preview: Preview) -> Entry:
 
 def _context(entries: Sequence[Entry]) -> dict[str, object]:
     codes = dict.fromkeys(entry.preview.language for entry in entries)
+    files = "schedules/previews/"
     return {
+        "policy": policy(styles=f"{files}styles.css", script=f"{files}script.js", more="frame-src 'self' file:"),
         "entries": entries,
         "message_names": list(dict.fromkeys(entry.preview.message_name for entry in entries)),
         "languages": [(code, translation.get_language_info(code)["name"]) for code in codes],

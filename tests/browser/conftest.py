@@ -70,6 +70,7 @@ class Browser:
     """
 
     def __init__(self) -> None:
+        self.refusals: list[str] = []
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._thread.submit(self._start).result()
 
@@ -131,6 +132,12 @@ class Browser:
         context = self._chromium.new_context()
         context.add_init_script(path=AXE)
         self._page = context.new_page()
+        self._page.on("console", self._note_refusal)
+
+    def _note_refusal(self, message: Any) -> None:
+        """What a page's policy forbade it, or a rule of the policy that Chromium does not understand."""
+        if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:
+            self.refusals.append(message.text)
 
     def _stop(self) -> None:
         self._chromium.close()
@@ -169,10 +176,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(autouse=True)
-def _each_test_begins_with_a_stranger(request) -> None:
-    """The browser is one for all tests; whom it was signed in as in the last one is not."""
+def _each_test_begins_with_a_stranger(request) -> Iterator[None]:
+    """The browser is one for all tests; whom it was signed in as in the last one is not.
+
+    And each ends with pages that did no more than their Content Security Policy lets them.
+    """
     if "browser" in request.fixturenames:
         request.getfixturevalue("browser").forget()
+    yield
+    if "browser" in request.fixturenames:
+        browser = request.getfixturevalue("browser")
+        refusals = [*browser.refusals]
+        browser.refusals.clear()
+        assert refusals == [], "a page may not do what its Content Security Policy forbids"
 
 
 @pytest.fixture

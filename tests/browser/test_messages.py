@@ -314,6 +314,11 @@ def test_each_view_has_its_palette_whatever_the_browser_prefers(browser, small_p
         )
         for view in ("desktop", "phone", "dark")
     }
+    frame = "article:first-of-type [data-view=desktop] iframe"
+    pictures = "images => Promise.all(images.map(image => image.decode().then(() => true, () => false)))"
+    shown = browser.do(lambda document: document.frame_locator(frame).locator("img").evaluate_all(pictures))
+    assert shown
+    assert all(shown)  # also within what a message is held by
     assert grounds["desktop"] == grounds["phone"]
     assert brightness(grounds["desktop"]) > 200
     assert brightness(grounds["dark"]) < 50

@@ -86,6 +86,15 @@ def test_the_page_to_leave_can_be_used_by_everybody(browser, live_server, langua
     assert browser.do(lambda page: page.context.cookies()) == []
 
 
+def test_a_page_cannot_do_what_its_policy_forbids_and_it_is_noticed(browser, live_server):
+    browser.open(f"{live_server.url}/schedules/unsubscribe/x")
+    browser.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x.png'}))")
+    browser.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+    assert browser.evaluate("window.ran") is None
+    assert len(browser.refusals) == 2
+    browser.refusals.clear()
+
+
 def test_right_to_left_is_the_mirror_of_left_to_right(browser, school):
     places = {}
     for language in ("en", "he"):
