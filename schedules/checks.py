@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
@@ -11,10 +12,11 @@ from uuid import UUID
 from django.apps import apps
 from django.conf import settings
 from django.contrib.sites.models import Site
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name for it
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
+from schedules.collations import folding_columns
 from schedules.conf import DEFAULTS, conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import get_host, site_value_problems
@@ -280,6 +282,22 @@ def check_segment(**_: Any) -> list[CheckMessage]:
             hint="pip install 'django-pacing-schedules[segment]'",
             id="schedules.W008",
         )
+    ]
+
+
+@register(Tags.database)
+def check_collations(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Ids and organizations are compared byte for byte. Asks the database, so Django does only where told which."""
+    return [
+        Warning(
+            f"The column {column} of {model._meta.db_table} takes {folds} (collation {collation}), so what a learner "
+            "says about one course may be taken for another's.",
+            hint="Migrate, where that was not done; or give the column the collation that its migration gives it.",
+            obj=model,
+            id="schedules.W014",
+        )
+        for alias in databases or ()
+        for model, column, collation, folds in folding_columns(alias)
     ]
 
 

@@ -16,6 +16,8 @@ from django.db import models
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from schedules.models.fields import ExactCharField
+
 
 class FreshConfiguration(ConfigurationModel):
     """A configuration whose current row is always read afresh."""
@@ -120,7 +122,7 @@ class OrgDynamicUpgradeDeadlineConfiguration(OptOutDeadlineConfiguration):
 
     KEY_FIELDS = ("org_id",)
 
-    org_id = models.CharField(_("organization"), max_length=255, db_index=True)
+    org_id = ExactCharField(_("organization"), max_length=255, db_index=True)
 
     class Meta(OptOutDeadlineConfiguration.Meta):
         verbose_name = _("upgrade deadline: organization")
@@ -135,7 +137,7 @@ class CourseDynamicUpgradeDeadlineConfiguration(OptOutDeadlineConfiguration):
 
     KEY_FIELDS = ("course_id",)
 
-    course_id = models.CharField(_("course"), max_length=255, db_index=True)
+    course_id = ExactCharField(_("course"), max_length=255, db_index=True)
 
     class Meta(OptOutDeadlineConfiguration.Meta):
         verbose_name = _("upgrade deadline: course")
@@ -152,7 +154,7 @@ class FlagOverride(FreshConfiguration):
         ON = "on", _("On")
         OFF = "off", _("Off")
 
-    waffle_flag = models.CharField(_("flag"), max_length=100, db_index=True)
+    waffle_flag = ExactCharField(_("flag"), max_length=100, db_index=True)
     override_choice = models.CharField(_("answer"), max_length=3, choices=Choice.choices, default=Choice.ON)
 
     class Meta(FreshConfiguration.Meta):
@@ -168,7 +170,7 @@ class WaffleFlagOrgOverride(FlagOverride):
 
     KEY_FIELDS = ("waffle_flag", "org")
 
-    org = models.CharField(_("organization"), max_length=255, db_index=True)
+    org = ExactCharField(_("organization"), max_length=255, db_index=True)
 
     class Meta(FlagOverride.Meta):
         verbose_name = _("flag override: organization")
@@ -183,7 +185,7 @@ class WaffleFlagCourseOverride(FlagOverride):
 
     KEY_FIELDS = ("waffle_flag", "course_id")
 
-    course_id = models.CharField(_("course"), max_length=255, db_index=True)
+    course_id = ExactCharField(_("course"), max_length=255, db_index=True)
 
     class Meta(FlagOverride.Meta):
         verbose_name = _("flag override: course")

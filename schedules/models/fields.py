@@ -19,3 +19,18 @@ class EnrolledAtField(models.DateTimeField):
         if getattr(model_instance, self.attname) is None:
             setattr(model_instance, self.attname, getattr(model_instance, model_instance.START_FIELD))
         return super().pre_save(model_instance, add)
+
+
+class ExactCharField(models.CharField):
+    """Ids and organizations: text that is compared byte for byte, in SQL as in Python, on every database.
+
+    MariaDB and MySQL take upper case for lower, accents for none and blanks at the end for nothing, unless a column's
+    collation says otherwise; PostgreSQL and SQLite compare so of themselves.
+    """
+
+    def db_parameters(self, connection: Any) -> dict[str, Any]:
+        parameters: dict[str, Any] = super().db_parameters(connection)
+        if connection.vendor == "mysql":  # in both, `utf8mb4_bin` would leave blanks at the end aside
+            is_mariadb = connection.mysql_is_mariadb
+            parameters["collation"] = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
+        return parameters

@@ -7,6 +7,8 @@ from django.contrib.sites.models import Site
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from schedules.models.fields import ExactCharField
+
 
 class OptOut(models.Model):
     """A learner's no to e-mails of one site: those about a course, of a message type, or all. Deleting it is a yes.
@@ -18,7 +20,7 @@ class OptOut(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
     )
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
-    course_id = models.CharField(
+    course_id = ExactCharField(
         _("course"), max_length=255, blank=True, default="", help_text=_("A whole course id. Empty: every course.")
     )
     message_type = models.CharField(

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from schedules import wording
 from schedules.host import get_host
 from schedules.models.config import FreshConfiguration
+from schedules.models.fields import ExactCharField
 
 MOST_INTRO_CHARACTERS = wording.MAX_CHARACTERS
 
@@ -35,7 +36,7 @@ class OwnWords(FreshConfiguration):
     placeholders: Collection[str] = wording.PLACEHOLDERS
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
-    course_id = models.CharField(
+    course_id = ExactCharField(
         _("course"), max_length=255, blank=True, help_text=_("The course's id. Empty: all courses of the site.")
     )
     message_name = models.CharField(_("message"), max_length=100)

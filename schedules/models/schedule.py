@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
 from schedules.data import ExperienceType
-from schedules.models.fields import EnrolledAtField
+from schedules.models.fields import EnrolledAtField, ExactCharField
 
 EXPERIENCE_CHOICES = [
     (ExperienceType.DEFAULT.value, _("Recurring Nudge and Upgrade Reminder")),
@@ -31,8 +31,8 @@ class Schedule(TimeStampedModel):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="schedules", verbose_name=_("learner")
     )
-    course_id = models.CharField(_("course"), max_length=255)
-    org = models.CharField(_("organization"), max_length=255)
+    course_id = ExactCharField(_("course"), max_length=255)
+    org = ExactCharField(_("organization"), max_length=255)
     enrolled_at = EnrolledAtField(
         _("enrolled"), blank=True, help_text=_("When the learner enrolled, the last time if more than once.")
     )
@@ -85,7 +85,7 @@ class HoldBack(TimeStampedModel):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
     )
-    course_id = models.CharField(_("course"), max_length=255)
+    course_id = ExactCharField(_("course"), max_length=255)
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     experience_type = models.PositiveSmallIntegerField(_("experience"), choices=EXPERIENCE_CHOICES)
     enrolled_at = EnrolledAtField(_("enrolled"), blank=True)
@@ -109,7 +109,7 @@ class CourseChange(models.Model):
     of the last rows that followed. Personal data: none.
     """
 
-    course_id = models.CharField(max_length=255, primary_key=True)
+    course_id = ExactCharField(max_length=255, primary_key=True)
     facts = models.JSONField(default=list)
     version = models.PositiveIntegerField(default=1)
     last_schedule_id = models.BigIntegerField(default=0)
