@@ -12,6 +12,7 @@ from celery import current_app
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic, get_connection
 
+from schedules.tracking import segment
 from tests.put_back import everything_put_back
 from tests.segment_server import SegmentServer
 
@@ -91,8 +92,9 @@ def smtp_server(settings):
 
 
 @pytest.fixture
-def segment_server(settings):
-    """A server that stands for Segment."""
+def segment_server(settings, monkeypatch):
+    """A server that stands for Segment, and is waited for however busy the machine is."""
+    monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 300.0)
     server = SegmentServer()
     settings.LMS_SEGMENT_KEY = "a-write-key"
     settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": server.url}

@@ -46,7 +46,7 @@ class LoopbackServer:
     def answer(self, request: BaseHTTPRequestHandler, body: Any) -> None:
         self.request_count += 1
         if self.hangs:
-            self._waking.wait(30)
+            self._waking.wait()
             request.close_connection = True
             return
         status = self.statuses.pop(0) if self.statuses else self.take(request, body)

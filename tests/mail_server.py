@@ -76,11 +76,10 @@ class MailServer:
         answer = self.answers.get(command)
         if isinstance(answer, list):
             answer = answer.pop(0) if answer else None
-        if answer == HANG:
-            await asyncio.sleep(20)
         if answer == DROP:
             server.transport.abort()
-            await asyncio.sleep(20)
+        if answer in (HANG, DROP):
+            await asyncio.Event().wait()  # which nobody sets
         return answer
 
 
@@ -123,8 +122,8 @@ def _connection_of(keeper: MailServer) -> Callable[..., SMTP]:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    """The server runs in a thread of its own and is told of a closed connection a moment later."""
-    for _ in range(500):
+    """Servers run in threads of their own, and hear of things a moment later; on a busy machine, many moments."""
+    for _ in range(30_000):
         if is_so():
             return
         time.sleep(0.01)

@@ -3,13 +3,13 @@
 import json
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs
 
 import edx_ace.channel
+import edx_ace.delivery
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
@@ -143,6 +143,16 @@ def test_sailthru_gets_a_signed_request_with_the_rendered_parts(sailthru):
     assert "course-v1:MeadowX%2BC1%2B2026" in parts["ace_template_body"]
 
 
+@pytest.fixture
+def _nobody_sleeps(monkeypatch):
+    """edx-ace does, before it tries a message again."""
+    naps = []
+    monkeypatch.setattr(edx_ace.delivery.time, "sleep", naps.append)
+    yield
+    assert naps == []
+
+
+@pytest.mark.usefixtures("_nobody_sleeps")
 @pytest.mark.parametrize(
     ("answer", "status", "reason"),
     [
@@ -153,14 +163,12 @@ def test_sailthru_gets_a_signed_request_with_the_rendered_parts(sailthru):
     ],
 )
 def test_what_sailthru_refuses_is_recorded_at_once_without_an_address(sailthru, caplog, answer, status, reason):
-    began = time.monotonic()
     with sailthru_api(400, {"error": answer[0], "errormsg": answer[1]}) as (url, _):
         sailthru(url)
         row = send_to_alice()
     assert row.status == status
     assert row.reason.startswith(reason)
     assert "alice@" not in row.reason + caplog.text
-    assert time.monotonic() - began < 5
 
 
 def test_sailthru_in_debug_mode_logs_in_place_of_sending(sailthru, settings, caplog):

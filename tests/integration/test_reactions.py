@@ -1,7 +1,7 @@
 """Clicks and opens: noted in the ledger after the learner got their page, and never in their way."""
 
 import os
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -305,17 +305,17 @@ def test_it_is_noted_after_the_answer_has_gone_out(garden, email_channel):
 def test_a_database_that_is_slow_slows_no_page(garden, email_channel, live_server, monkeypatch):
     send_nudges()
     link, noting, done = course_link(email_channel[0]), ledger.note, []
+    answered = threading.Event()
 
     def slow(*arguments):
-        time.sleep(1)
-        done.append(noting(*arguments))
+        answered.wait(300)
+        done.append((answered.is_set(), noting(*arguments)))
 
     monkeypatch.setattr(ledger, "note", slow)
-    before = time.monotonic()
     assert visit(f"{live_server.url}{link}") == 302
-    assert time.monotonic() - before < 0.8
-    assert done == []
+    answered.set()
     wait_until(lambda: done)
+    assert done == [(True, True)]
     assert row().clicked_at is not None
 
 
@@ -388,8 +388,9 @@ def test_the_message_that_made_its_learner_leave_says_so(garden, email_channel, 
 
 
 @pytest.fixture
-def google(garden, settings):
-    """A server that speaks as Google's does; the pixel is there for its sake alone."""
+def google(garden, settings, monkeypatch):
+    """A server that speaks as Google's does, waited for however busy the machine is. The pixel is for it alone."""
+    monkeypatch.setattr(ga4, "MOST_FLUSH_SECONDS", 300.0)
     server = GoogleServer()
     for name, value in GA4.items():
         setattr(settings, name, value)
@@ -466,16 +467,26 @@ def test_a_google_that_refuses_costs_an_event(email_channel, client, google, cap
 
 
 def test_a_google_that_hangs_keeps_nobody_waiting(email_channel, client, google, monkeypatch, caplog):
-    monkeypatch.setattr(ga4, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(ga4, "TIMEOUT_SECONDS", 300)
     google.hangs = True
     send_nudges()
     (pixel,) = pixels_of(email_channel[0])
-    before = time.monotonic()
     assert client.get(pixel).status_code == 200
-    assert time.monotonic() - before < 0.4
+    assert row().opened_at is not None
+    assert google.bodies == []
+    assert "Google did not take" not in caplog.text  # nobody gave up waiting
+    wait_until(lambda: google.request_count == 1)
+    google.stop_hanging()
+    ga4.flush()
+
+
+def test_a_google_that_hangs_costs_the_timeout_and_an_event(email_channel, client, google, monkeypatch, caplog):
+    monkeypatch.setattr(ga4, "TIMEOUT_SECONDS", 0.1)
+    google.hangs = True
+    send_nudges()
+    client.get(pixels_of(email_channel[0])[0])
     ga4.flush()
     assert "ReadTimeout" in caplog.text
-    assert row().opened_at is not None
 
 
 def test_a_google_that_is_not_there_costs_an_event(email_channel, client, google, settings, caplog):
@@ -505,7 +516,8 @@ def test_when_too_many_wait_the_newest_is_dropped(email_channel, client, google,
 
 
 FORK = """
-import os, sys, time
+import atexit, os, sys, time
+from types import SimpleNamespace
 from uuid import uuid4
 from schedules.tracking import TrackedMessage, ga4
 from tests.google_server import GoogleServer
@@ -514,23 +526,24 @@ server = GoogleServer()
 server.hangs = True
 from django.conf import settings
 settings.SCHEDULES = {"GOOGLE_ANALYTICS_URL": server.url}
+naps = []
+ga4.time = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: naps.append(time.sleep(seconds)))
+atexit.register(lambda: print("naps:", len(naps), flush=True))  # last of all: what is registered later goes first
 message = TrackedMessage(
     app_label="schedules", name="x", uuid=uuid4(), send_uuid=uuid4(), site_domain="x", course_ids=("c",)
 )
 ga4.tell_opened(ga4.Property(measurement_id="G-ABC123", api_secret="a-secret"), message)
-before = time.monotonic()
 child = os.fork()
 if not child:
     sys.exit()
 os.waitpid(child, 0)
-print(time.monotonic() - before, flush=True)
 os._exit(0)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_the_child_of_a_fork_does_not_wait_for_what_its_parent_has_to_tell():
-    assert float(run_apart(FORK)) < 1
+    assert run_apart(FORK) == "naps: 0\n"
 
 
 @pytest.mark.parametrize("setting", ["GOOGLE_ANALYTICS_ACCOUNT", "GOOGLE_ANALYTICS_API_SECRET"])
