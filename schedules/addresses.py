@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import idna
+from schedules.links import ascii_host
 
 _ASKS_THE_SERVER = "schedules_email"
 
@@ -25,8 +25,8 @@ def sendable(address: str) -> str | None:
     if not _LOCAL_PART.fullmatch(local_part) or not local_part.isprintable():
         return None
     try:
-        domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
-    except UnicodeError:  # idna's own error is one
+        domain = ascii_host(domain)
+    except ValueError:
         return None
     found = f"{local_part}@{domain}"
     return found if _DOMAIN.fullmatch(domain) and len(found.encode()) <= MAX_LENGTH else None

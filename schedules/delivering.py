@@ -55,7 +55,7 @@ from schedules.exceptions import (
 )
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, tracked
-from schedules.models import ScheduledMessage
+from schedules.models import OptOut, ScheduledMessage
 from schedules.optout import OptOutScope, opt_out, opt_outs_already_read
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
@@ -269,7 +269,8 @@ def _unsent(error: Exception, resolver: Resolver, decision: Decision) -> Outcome
     match error:
         case SkipRecipient():
             if isinstance(error, OptedOut) and not resolver.run.is_test:  # in a test it is the tester who opted out
-                opt_out(decision.entry.user_id, OptOutScope(site_id=resolver.site.pk))
+                keep = partial(opt_out, decision.entry.user_id, OptOutScope(site_id=resolver.site.pk))
+                outlast(keep, OptOut, conf.lease_seconds * ledger.PATIENCE)
             return skipped(SkipReason(error.reason))
         case HostError():
             return _by_fault(error)

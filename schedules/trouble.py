@@ -2,7 +2,8 @@
 
 A password that is refused is refused for each message, and servers lock out who tries too often. So the first who
 meets trouble says so in the database. Whoever comes by when its time is over takes the one trial by an `UPDATE`; what
-comes of it ends the trouble, or makes the next interval longer.
+comes of it ends the trouble, or makes the next interval longer. Where hosts' clocks differ, trials come sooner or later
+than they should, and yet one at a time.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from django.db.models import QuerySet
 
 from schedules.conf import conf
 from schedules.data import FailReason
-from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut
+from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, TurnLater
 from schedules.models import ChannelTrouble
+from schedules.transient import is_transient
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,9 @@ class ChannelWatch:
                 if due.update(blocked_until=now + growing_wait(one.failed_trials + 1)):
                     self._claimed.add(one.pk)
             except Error as fault:
-                raise DeliveryError(FailReason.INTERNAL_ERROR, type(fault).__name__, is_temporary=True) from fault
+                if not is_transient(fault):
+                    raise
+                raise TurnLater(FailReason.INTERNAL_ERROR, type(fault).__name__, is_temporary=True) from fault
         if any(one.pk not in self._claimed for one in self._troubles):
             self._troubles = self._read()
             if error := self.blocked(now):
