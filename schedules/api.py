@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from django.contrib.sites.models import Site
 from django.db import transaction
+from django.utils import translation
 
-from schedules import creating, ledger, tasks, toggles
+from schedules import creating, ledger, status, tasks, toggles, trouble
 from schedules.channels import files
 from schedules.conf import conf
 from schedules.data import CourseFact, Run, RunOrigin, Totals
@@ -29,6 +30,7 @@ __all__ = [
     "OptOutScope",
     "RunOrigin",
     "RunReport",
+    "channel_troubles",
     "course_changed",
     "enqueue_day",
     "find_site",
@@ -145,6 +147,8 @@ def enqueue_day(
         )
         _check_site(resolver_class, run, site)
         reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
+    if override_address is not None:
+        trouble.allow_trial(conf.default_channel, now)
     stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
     for report in reports:
         report.stopped = stopped
@@ -177,6 +181,12 @@ def is_finished(reports: Sequence[RunReport]) -> bool:
             report.totals = ledger.kept_totals(row) if is_counted else ledger.totals_of(row)
             report.bins = ledger.bins_reported(row)
     return all(row.finished_at is not None for row in rows.values())
+
+
+def channel_troubles(site_id: int) -> list[str]:
+    """A line, in English, for all that keeps the site's messages from leaving; empty when they leave."""
+    with translation.override("en"):
+        return status.channel_troubles([site_id])[site_id]
 
 
 def _check_site(resolver_class: type[Resolver], run: Run, site: Site) -> None:

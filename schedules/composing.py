@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import translation
 
 from schedules import ledger
+from schedules.addresses import sendable
 from schedules.conf import conf
 from schedules.data import SkipReason
 from schedules.exceptions import SkipRecipient
@@ -35,6 +36,9 @@ def compose(
     learner, entry, run = decision.learner, decision.entry, resolver.run
     if learner is None:
         raise SkipRecipient(SkipReason.NO_ADDRESS)
+    address = sendable(run.override_address or learner.email)
+    if address is None:
+        raise SkipRecipient(SkipReason.BAD_ADDRESS)
     language = message_language(decision.courses[0].course, learner, resolver.site_values)
     with translation.override(language):
         context = {
@@ -46,7 +50,7 @@ def compose(
         context |= words.context(entry.course_ids, language, context) if words else {}
     leave_url = context["unsubscribe_url"]  # machines follow the headers: no visit, so no UTM parameters
     context |= tracking_context(resolver, entry, context)
-    recipient = QuietRecipient(lms_user_id=learner.id, email_address=run.override_address or learner.email.strip())
+    recipient = QuietRecipient(lms_user_id=learner.id, email_address=address)
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
     sender = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms("DEFAULT_FROM_EMAIL", "")

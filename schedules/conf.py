@@ -116,7 +116,7 @@ class Conf:
 
     @property
     def retry_attempts(self) -> int:
-        """How often a message is tried before it is settled as failed."""
+        """How often a message is tried that fails and nobody can say why, before it is settled as failed."""
         return self._count("RETRY_ATTEMPTS", most=100)
 
     @property

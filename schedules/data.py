@@ -46,6 +46,7 @@ class SkipReason(StrEnum):
     """Why a learner who was found got no message. These words stand in the ledger and in reports."""
 
     NO_ADDRESS = "no-address"
+    BAD_ADDRESS = "bad-address"
     OPTED_OUT = "opted-out"
     NO_HIGHLIGHTS = "no-highlights"
     NOTHING_TO_UPGRADE = "nothing-to-upgrade"
@@ -267,11 +268,13 @@ class Outcome:
     """What became of a message: `sent` has a channel and a language, all others a reason.
 
     `retry_at`: when a `retry` may be tried again, if whoever refused it said so. `was_tried`: its channel was asked.
+    `is_known`: what went wrong has a name; other faults are counted, and tried a few times only.
     """
 
     status: OutcomeStatus
     retry_at: datetime | None = None
     was_tried: bool = True
+    is_known: bool = True
     reason: str = ""
     detail: str = ""
     channel: str = ""

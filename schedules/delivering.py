@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ from edx_ace.channel import ChannelType
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import ledger, own_words, pacing, toggles
+from schedules.channels import faults
 from schedules.channels.mail import mail_connection
 from schedules.clock import SHARED_CLOCK
 from schedules.composing import compose
@@ -40,10 +42,12 @@ from schedules.data import (
     without_addresses,
 )
 from schedules.exceptions import (
+    ChannelUnavailable,
     ConfigurationError,
     DeliveryError,
     HostError,
     Overtaken,
+    SchedulesError,
     SkipRecipient,
     TurnLater,
     where,
@@ -57,6 +61,7 @@ from schedules.resolving import Decision, Resolver
 from schedules.tracking import segment
 from schedules.tracking.events import email_sent
 from schedules.transient import is_transient, outlast
+from schedules.trouble import ChannelWatch, growing_wait
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +70,6 @@ _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
 
 USEFUL_LIFE_DAYS = 3
 
-MOST_RETRY_SECONDS = 3600
 
 # edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
 _MOST_WAITING = timedelta(seconds=5)
@@ -97,8 +101,12 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
     left = set(held)
     if not held and not run.is_test:  # others were faster, as when a batch was handed out twice
         return totals
+    watch = ChannelWatch(conf.default_channel, run.site_id)
+    if held and (trouble := watch.blocked(now)):
+        _let_wait(held.values(), trouble, now, totals)
+        return totals
     with mail_connection(), suppress(Overtaken):
-        for uuid, outcome, entry in _outcomes(resolver, ids, held, now):
+        for uuid, outcome, entry in _outcomes(resolver, ids, held, watch, now):
             row = held.get(uuid)
             final = _final(outcome, row, timezone.now())
             if row is not None:  # null in a test
@@ -113,6 +121,17 @@ def deliver_batch(run: Run, ids: Collection[Any], now: datetime) -> Totals:
         ledger.give_back([held[uuid] for uuid in left], SHARED_CLOCK)
         totals.pending += len(left)
     return totals
+
+
+def _let_wait(rows: Iterable[ScheduledMessage], trouble: DeliveryError, now: datetime, totals: Totals) -> None:
+    """The channel takes nothing for now: all messages of a lease wait, and the host is asked about none of them."""
+    groups: defaultdict[Outcome, list[ScheduledMessage]] = defaultdict(list)
+    for row in rows:
+        groups[_final(_not_taken(trouble), row, now)].append(row)
+    for outcome, waiting in groups.items():
+        ledger.record([row.pk for row in waiting], outcome, now, waiting[0].lease)
+        for _ in waiting:
+            totals.count(outcome)
 
 
 def _put_off(run: Run, ids: Collection[Any], error: HostError, now: datetime) -> Totals:
@@ -146,7 +165,11 @@ def _record(row: ScheduledMessage, outcome: Outcome) -> None:
 
 
 def _outcomes(
-    resolver: Resolver, ids: Collection[Any], held: Mapping[UUID, ScheduledMessage], now: datetime
+    resolver: Resolver,
+    ids: Collection[Any],
+    held: Mapping[UUID, ScheduledMessage],
+    watch: ChannelWatch,
+    now: datetime,
 ) -> Iterator[_Settled]:
     """Yields each message with its outcome, as soon as it is known."""
     expired = {uuid for uuid, row in held.items() if _expires_at(row) < now}
@@ -176,7 +199,8 @@ def _outcomes(
                 yield _Settled(one.entry.uuid, _waits_for_another(now))
                 continue
             ledger.set_courses(row, one.entry.course_ids)
-            yield _Settled(one.entry.uuid, one.outcome or _send(resolver, message_type, one, words, row), one.entry)
+            outcome = one.outcome or _send(resolver, message_type, one, words, watch=watch, row=row)
+            yield _Settled(one.entry.uuid, outcome, one.entry)
 
 
 def _waits_for_another(now: datetime) -> Outcome:
@@ -199,16 +223,19 @@ def _expires_at(row: ScheduledMessage) -> datetime:
 
 
 def _final(outcome: Outcome, row: ScheduledMessage | None, now: datetime) -> Outcome:
-    """A retry with its time, or a failure where there is to be no further try."""
+    """A retry with its time, or a failure where there is to be no further try.
+
+    What waiting can mend is tried for as long as the message is worth sending; what nobody can name, a few times.
+    """
     if outcome.status != OutcomeStatus.RETRY:
         return outcome
     if row is not None:
-        attempts = row.attempts + 1  # this one has been counted since the row was read
-        wait = min(conf.retry_seconds * 2 ** (attempts - 1), MOST_RETRY_SECONDS)
-        retry_at = now + timedelta(seconds=wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+        wait = growing_wait(row.attempts + 1)  # this attempt has been counted since the row was read
+        retry_at = now + wait * random.uniform(0.5, 1.5)  # noqa: S311 - jitter is no secret
         if outcome.retry_at is not None:
             retry_at = max(retry_at, outcome.retry_at) if outcome.was_tried else outcome.retry_at
-        if retry_at < _expires_at(row) and (attempts < conf.retry_attempts or not outcome.was_tried):
+        is_hopeless = not outcome.is_known and row.unknown_faults + 1 >= conf.retry_attempts
+        if retry_at < _expires_at(row) and not is_hopeless:
             return replace(outcome, retry_at=retry_at)
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)
 
@@ -218,26 +245,30 @@ def _send(
     message_type: ScheduleMessageType,
     decision: Decision,
     words: BatchWords,
+    *,
+    watch: ChannelWatch,
     row: ScheduledMessage | None,
 ) -> Outcome:
-    """One learner's failure is theirs alone. Raises `Overtaken` if another holds the `row` by now (a test has none)."""
+    """One learner's failure is theirs alone; the channel's meets all, and after it no other is tried.
+
+    Raises `Overtaken` if another holds the `row` by now (a test has none).
+    """
+    if trouble := watch.blocked(timezone.now()):
+        return _not_taken(trouble)
     try:
         message = compose(resolver, message_type, decision, words)
         pacing.wait_for_turn(conf.default_channel, SHARED_CLOCK)
-        if row is not None and not ledger.confirm(row, SHARED_CLOCK):  # the last thing before the hand-over
-            log.warning("Message %s is another worker's by now; this one stops", row.pk)
-            raise Overtaken
-        _hand_to_ace(message)
+        with watch.handing_over(timezone.now()):
+            if row is not None and not ledger.confirm(row, SHARED_CLOCK):  # the last thing before the hand-over
+                log.warning("Message %s is another worker's by now; this one stops", row.pk)
+                raise Overtaken
+            _hand_to_ace(message)
     except (ConfigurationError, Overtaken):
         raise
     except (SkipRecipient, HostError) as fault:
         return skipped(SkipReason(fault.reason)) if isinstance(fault, SkipRecipient) else _by_fault(fault)
     except DeliveryError as error:
-        reason = FailReason(error.reason)
-        if not error.is_temporary:
-            return failed(reason, error.detail)
-        outcome = to_retry(reason, error.detail, error.retry_at)
-        return replace(outcome, was_tried=not isinstance(error, TurnLater))
+        return _not_taken(error)
     except Exception as error:  # noqa: BLE001 - the batch goes on; this one is recorded
         if is_transient(error):
             return replace(to_retry(FailReason.INTERNAL_ERROR, type(error).__name__), was_tried=False)
@@ -246,11 +277,25 @@ def _send(
     return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
 
 
-def send_sample(message: ScheduleMessage) -> None:
-    """Send a message that is nobody's; the ledger is left alone. Raises `SkipRecipient` and `DeliveryError`."""
+def _not_taken(error: DeliveryError) -> Outcome:
+    """What becomes of a message that the channel did not take."""
+    reason = FailReason(error.reason)
+    if not error.is_temporary:
+        return failed(reason, error.detail)
+    was_tried = not isinstance(error, TurnLater | ChannelUnavailable)
+    return replace(to_retry(reason, error.detail, error.retry_at), was_tried=was_tried, is_known=error.is_known)
+
+
+def send_sample(message: ScheduleMessage, site_id: int) -> None:
+    """Send a message that is nobody's; the ledger is left alone. Raises `SkipRecipient` and `DeliveryError`.
+
+    It is tried whatever trouble the channel has, for whoever asks for it may have mended that.
+    """
+    watch = ChannelWatch(conf.default_channel, site_id, is_urgent=True)
     with mail_connection(), opt_outs_already_read(frozenset()):  # whoever asked for it wants it
         pacing.wait_for_turn(conf.default_channel, SHARED_CLOCK)
-        _hand_to_ace(message)
+        with watch.handing_over(timezone.now()):
+            _hand_to_ace(message)
 
 
 def _hand_to_ace(message: ScheduleMessage) -> None:
@@ -260,18 +305,18 @@ def _hand_to_ace(message: ScheduleMessage) -> None:
     try:
         ace.send(message)
         is_taken = str(message.uuid) in (_taken.get() or ())
-    except DeliveryError:  # from a channel of ours
+    except (SchedulesError, ConfigurationError):  # from a channel of ours
         raise
     except TemplateSyntaxError as error:
         raise DeliveryError(FailReason.TEMPLATE_ERROR, str(error)) from error
-    except OSError as error:  # refused connections and timeouts among them
-        raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
     except Exception as error:  # a channel may raise anything; trap 5 of edx-ace's: not only its own errors
-        log.error("Channel failed at message %s: %s", message.uuid, where(error))
-        if "email_delivery_succeeded" not in message.reports:
-            is_temporary = is_transient(error)  # a policy's or a template's question to the database
-            raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=is_temporary) from error
-        is_taken = True  # who was told that it was sent could not bear it; sent it is
+        if "email_delivery_succeeded" in message.reports:
+            log.error("Message %s was sent, and who was told of it failed: %s", message.uuid, where(error))
+            is_taken = True  # who was told that it was sent could not bear it; sent it is
+        elif is_transient(error):  # a policy's or a template's question to the database
+            raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
+        else:
+            raise faults.delivery_error(error, message.recipient.email_address or "") from error
     finally:
         _taken.reset(token)
     if not is_taken:
@@ -284,12 +329,22 @@ def _explain(message: ScheduleMessage) -> None:
     if ChannelType.EMAIL.value not in str(reports.get("policy_allowed_channels", "")).split(","):
         raise SkipRecipient(SkipReason.POLICY)
     if "email_error" in reports:
-        raise DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(reports["email_error"])))
+        raise _reported(message)
     if "template_error" in reports:
         raise DeliveryError(FailReason.TEMPLATE_MISSING, str(reports["template_error"]).splitlines()[-1])
     if "email_delivery_expired" in reports:
-        raise DeliveryError(FailReason.CHANNEL_REFUSED, "the channel asks to try again later", is_temporary=True)
-    raise DeliveryError(FailReason.CHANNEL_ERROR, "no e-mail channel is enabled; see ACE_ENABLED_CHANNELS")
+        detail = "the channel asks to try again later"
+        raise DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=True, is_doubtful=True)
+    raise ChannelUnavailable(FailReason.CHANNEL_ERROR, "no e-mail channel is enabled; see ACE_ENABLED_CHANNELS")
+
+
+def _reported(message: ScheduleMessage) -> DeliveryError:
+    """What edx-ace's own channels call fatal may be none: their error's causes say more. Without any it is."""
+    error = message.take_error()
+    causes = error and (error.__cause__ or error.__context__)
+    if causes:
+        return faults.delivery_error(causes, message.recipient.email_address or "")
+    return DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(message.reports["email_error"])))
 
 
 @receiver(ACE_MESSAGE_SENT)

@@ -48,17 +48,28 @@ class HostError(SchedulesError):
 class DeliveryError(SchedulesError):
     """The channel did not take a message. `reason` is a `data.FailReason`, `detail` says more, without addresses.
 
-    `is_temporary` and `retry_at` (aware, UTC) say whether and when trying again may help.
+    `is_temporary` and `retry_at` (aware, UTC) say whether and when trying again may help. `is_known`: the fault has a
+    name; one that nobody can name is tried `RETRY_ATTEMPTS` times, any other for as long as the message is worth
+    sending. `is_doubtful`: it may be the channel's fault, and meet the next message too.
     """
 
     def __init__(
-        self, reason: str, detail: str = "", *, is_temporary: bool = False, retry_at: datetime | None = None
+        self,
+        reason: str,
+        detail: str = "",
+        *,
+        is_temporary: bool = False,
+        retry_at: datetime | None = None,
+        is_known: bool = True,
+        is_doubtful: bool = False,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
         self.is_temporary = is_temporary
         self.retry_at = retry_at
+        self.is_known = is_known
+        self.is_doubtful = is_doubtful
 
 
 class TurnLater(DeliveryError):
@@ -67,6 +78,19 @@ class TurnLater(DeliveryError):
 
 class Overtaken(SchedulesError):
     """A worker does not hold its message any more: its lease ran out, and another took the message over. It stops."""
+
+
+class ChannelUnavailable(DeliveryError):
+    """Trouble with the connection or the sender: the channel's, not the learner's. No attempt; the batch stops here.
+
+    `is_senders`: other sites, which have other senders, may still be served.
+    """
+
+    def __init__(
+        self, reason: str, detail: str = "", *, is_senders: bool = False, retry_at: datetime | None = None
+    ) -> None:
+        super().__init__(reason, detail, is_temporary=True, retry_at=retry_at)
+        self.is_senders = is_senders
 
 
 class TaskFailed(SchedulesError):

@@ -129,6 +129,7 @@ def claim(run: Run, entries: Collection[Entry], now: Instant) -> set[UUID]:
         run_id=run.uuid,
         reason="",
         attempts=0,
+        unknown_faults=0,
         due_at=None,
         lease=None,
         leased_until=_lease_end(now),
@@ -187,6 +188,7 @@ def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID
         lease=None,
         leased_until=outcome.retry_at if is_retry else None,
         attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
+        unknown_faults=F("unknown_faults") if outcome.is_known else F("unknown_faults") + 1,
     )
 
 

@@ -18,6 +18,7 @@ from django.db.models import F, Q, QuerySet
 from edx_ace.message import MessageType
 
 from schedules import deadlines, ledger, optout
+from schedules.addresses import is_for_channel
 from schedules.conf import conf
 from schedules.data import (
     BINS,
@@ -290,6 +291,8 @@ class Resolver(ABC):
     ) -> tuple[DueCourse, ...]:
         if learner is None or not learner.email.strip():
             raise SkipRecipient(SkipReason.NO_ADDRESS)
+        if not is_for_channel(learner.email, conf.default_channel):
+            raise SkipRecipient(SkipReason.BAD_ADDRESS)
         wanted = tuple(due for due in courses if (learner.id, due.course.id) not in facts.opt_outs.values)
         if not wanted:
             raise SkipRecipient(SkipReason.OPTED_OUT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.contrib.sites.models import Site
@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from schedules.conf import conf
 from schedules.days import day_of
-from schedules.models import ScheduleConfig, ScheduledMessage, SendRun
+from schedules.models import ChannelTrouble, ScheduleConfig, ScheduledMessage, SendRun
 
 Status = ScheduledMessage.Status
 
@@ -89,6 +89,7 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
     ids = [site.pk for site in sites]
     types, ran = _types(ids), _ran_lately(ids, now)
     unsettled, failed, tried = _unsettled(ids, now), _failed(ids, now), _tried(ids, now)
+    troubles = channel_troubles(ids)
     return {
         site.pk: SiteStatus(
             site=site.domain,
@@ -96,6 +97,7 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
             **unsettled[site.pk],
             failed=failed[site.pk],
             problems=(
+                *(troubles[site.pk] if any(one.is_delivering for one in types[site.pk]) else ()),
                 *_silences(types[site.pk], {kind for site_id, kind in ran if site_id == site.pk}, now),
                 *_stuck(unsettled[site.pk]["stuck"]),
                 *_too_many_failed(*tried[site.pk]),
@@ -106,6 +108,24 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
 
 
 # Problems -----------------------------------------------------------------------------------------
+
+
+def channel_troubles(site_ids: Collection[int]) -> dict[int, list[str]]:
+    """Site's id -> a line for all that keeps its messages from leaving by the channel of the settings."""
+    # Translators: since is a date and time in UTC; said are the words of a mail server, or of a program.
+    texts = {
+        True: gettext("The channel %(channel)s takes no messages, since %(since)s: %(said)s"),
+        False: gettext("The channel %(channel)s takes no messages of this site's sender, since %(since)s: %(said)s"),
+    }
+    remedy = gettext("They wait. Mend it, and send a test, which is tried at once.")
+    rows = ChannelTrouble.objects.filter(channel=conf.default_channel, site_id__in=(0, *site_ids)).order_by("site_id")
+    found: dict[int, list[str]] = {site_id: [] for site_id in site_ids}
+    for row in rows:
+        since = row.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+        text = texts[row.site_id == 0] % {"channel": row.channel, "since": f"{since} UTC", "said": row.said}
+        for site_id in site_ids if row.site_id == 0 else (row.site_id,):
+            found[site_id].append(f"{text.rstrip('.')}. {remedy}")
+    return found
 
 
 def _silences(types: Iterable[TypeStatus], ran: Collection[str], now: datetime) -> list[str]:

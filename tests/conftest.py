@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 from queue import Empty
+from typing import Any
 
 import django
 import edx_ace.channel
@@ -77,14 +78,21 @@ def email_channel(settings, mailoutbox):
 
 @pytest.fixture
 def smtp_server(settings):
-    """Django's mail goes to the SMTP server at 127.0.0.1 on the port that is given to this function."""
+    """Django's mail goes to the SMTP server on the port that is given to this function, at 127.0.0.1.
 
-    def use(port: int) -> None:
+    `options`: `host`, `username`, `password` and `use_tls`.
+    """
+    names = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
+
+    def use(port: int, **options: Any) -> None:
         backend = "django.core.mail.backends.smtp.EmailBackend"
+        options = {"host": "127.0.0.1", "port": port, **options}
         if django.VERSION >= (6, 1):
-            settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": {"host": "127.0.0.1", "port": port}}}
+            settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": options}}
         else:
-            settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = backend, "127.0.0.1", port
+            settings.EMAIL_BACKEND = backend
+            for name, value in options.items():
+                setattr(settings, names.get(name, f"EMAIL_{name.upper()}"), value)
 
     return use
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from tests.world import free_port
 
@@ -19,6 +20,8 @@ HANG, DROP = "hang", "drop"
 
 class MailServer:
     """Keeps what it receives. `answers` maps MAIL, RCPT or DATA to an answer, `HANG`, `DROP`, or a list of these.
+
+    GREETING, EHLO (HELO with it) and AUTH are mapped to an answer that stands until it is taken away.
 
     A list's answers are given one per command, then all is well again. `DROP` closes the connection: at DATA when
     the whole message has arrived, and at BODY (which knows of nothing else) in the middle of it.
@@ -31,11 +34,18 @@ class MailServer:
         self.raw: list[bytes] = []  # the same, as they came: a parser mends headers
         self.connections = 0
         self.open_connections = 0
+        self.recipients: list[str] = []  # as they were named to the server, whatever the headers say
         self.tried = 0
+        self.logins = 0
         self.goodbye_after: int | None = None
         self.port = free_port()
 
     # aiosmtpd's hooks -----------------------------------------------------------------------------
+
+    def authenticate(self, server, session, envelope, mechanism, data):
+        self.logins += 1
+        answer = self.answers.get("AUTH")
+        return AuthResult(success=answer is None, handled=answer is None, message=answer)
 
     async def handle_MAIL(self, server, session, envelope, address, options):
         self.tried += 1
@@ -48,6 +58,7 @@ class MailServer:
         answer = await self._answer(server, "RCPT")
         if answer is None:
             envelope.rcpt_tos.append(address)
+            self.recipients.append(address)
         return (answer or "250 OK").replace("ADDRESS", address)
 
     async def handle_DATA(self, server, session, envelope):
@@ -76,6 +87,19 @@ class MailServer:
 def _connection_of(keeper: MailServer) -> Callable[..., SMTP]:
     class Connection(SMTP):
         carried = 0
+        is_greeted = False
+
+        async def push(self, status):
+            if not self.is_greeted:
+                self.is_greeted = True
+                status = keeper.answers.get("GREETING") or status
+            await super().push(status)
+
+        async def smtp_EHLO(self, hostname):
+            await (self.push(keeper.answers["EHLO"]) if "EHLO" in keeper.answers else super().smtp_EHLO(hostname))
+
+        async def smtp_HELO(self, hostname):
+            await (self.push(keeper.answers["EHLO"]) if "EHLO" in keeper.answers else super().smtp_HELO(hostname))
 
         def connection_made(self, transport):
             keeper.connections += 1
@@ -108,14 +132,16 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def mail_server() -> Iterator[MailServer]:
+def mail_server(**options: Any) -> Iterator[MailServer]:
+    """`options`: of aiosmtpd's `SMTP`."""
     keeper = MailServer()
+    options = {"authenticator": keeper.authenticate, "auth_require_tls": False, **options}
 
     class OurController(Controller):
         def factory(self):
             return _connection_of(keeper)(self.handler, **self.SMTP_kwargs)
 
-    controller = OurController(keeper, hostname="127.0.0.1", port=keeper.port)
+    controller = OurController(keeper, hostname="127.0.0.1", port=keeper.port, **options)
     controller.start()
     wait_until(lambda: keeper.connections == 1 and keeper.open_connections == 0)
     keeper.connections = 0  # that was the controller, which knocks once to see that the server is there

@@ -36,6 +36,12 @@ VARIANT_LABELS = {
 
 _ONE = "one_course"
 _NEVER = _("This message is never like that. Choose another kind of preview.")
+_SKIPPED: dict[str, Any] = {
+    SkipReason.POLICY: _("Not sent: a policy denies it."),
+    SkipReason.BAD_ADDRESS: _(
+        "Not sent: no e-mail can be sent to the address of your account. Correct it under Users."
+    ),
+}
 
 
 class SampleError(Exception):
@@ -62,7 +68,8 @@ class Sample:
         """Send it through edx-ace to `address` alone; the ledger is left alone. Raises `SampleError`."""
         with _explained():
             options = {**self._options(), "address": address}
-            delivering.send_sample(sample_message(self._row.message_name, self._language, self._variant, **options))
+            message = sample_message(self._row.message_name, self._language, self._variant, **options)
+            delivering.send_sample(message, self._row.site_id)
 
     def _options(self) -> dict[str, Any]:
         course = self._course
@@ -101,7 +108,7 @@ def _explained() -> Iterator[None]:
     except SampleError:
         raise
     except SkipRecipient as skip:
-        raise SampleError(_("Not sent: a policy denies it.") if skip.reason == SkipReason.POLICY else _NEVER) from skip
+        raise SampleError(_SKIPPED.get(skip.reason, _NEVER)) from skip
     except DeliveryError as error:
         raise SampleError(_("Not sent: the channel did not take it (%s).") % error) from error
     except ConfigurationError as error:

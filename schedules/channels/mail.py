@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import logging
+import copy
 import re
+import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from email import message_from_bytes, policy
 from email.utils import formataddr, parseaddr
-from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException, SMTPServerDisconnected
 from typing import Any
 
 from django.conf import settings
 from django.core import mail
-from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 from django.utils import translation
 from edx_ace.channel import Channel
 from edx_ace.channel.mixins import EmailChannelMixin
 
+from schedules.addresses import is_international, sendable
+from schedules.channels import faults
 from schedules.conf import conf
-from schedules.data import FailReason, one_line, without_addresses
-from schedules.exceptions import DeliveryError, where
+from schedules.data import FailReason, SkipReason, one_line
+from schedules.exceptions import ConfigurationError, DeliveryError, SchedulesError, SkipRecipient
 from schedules.whole_headers import keep_whole
-
-log = logging.getLogger(__name__)
-
-# A server that hangs costs a timeout; after so many in a row the rest of the batch waits for its next turn,
-# or a batch would outlast its lease.
-_MOST_TROUBLE = 3
 
 _BLANKS = re.compile(r"\s+")
 
@@ -36,8 +32,8 @@ _BLANKS = re.compile(r"\s+")
 class MailChannel(EmailChannelMixin, Channel):
     """Sends through whatever mail backend Django is set up with.
 
-    Raises `DeliveryError`, which edx-ace neither swallows nor sleeps on. Unlike `django_email` it shows the
-    rendered sender name, and keeps its connection for as long as `mail_connection()` lasts.
+    Raises `DeliveryError` and `SkipRecipient`, which edx-ace neither swallows nor sleeps on. Unlike `django_email` it
+    shows the rendered sender name, and keeps its connection for as long as `mail_connection()` lasts.
     """
 
     def deliver(self, message: Any, rendered_message: Any) -> None:
@@ -50,14 +46,15 @@ class MailChannel(EmailChannelMixin, Channel):
             own.send(email)
 
     def _email(self, message: Any, rendered: Any) -> EmailMultiAlternatives:
-        if not message.recipient.email_address:
-            raise DeliveryError(FailReason.CHANNEL_ERROR, "the recipient has no address")
+        recipient = sendable(message.recipient.email_address or "")
+        if recipient is None:
+            raise SkipRecipient(SkipReason.BAD_ADDRESS)
         name, address = parseaddr(self.get_from_address(message))
         email = _Email(
             subject=_in_one_line(rendered.subject),
             body=rendered.body,
             from_email=formataddr((_in_one_line(rendered.from_name or "") or name, address)),
-            to=[message.recipient.email_address],
+            to=[recipient],
             reply_to=message.options.get("reply_to"),
             headers=message.headers,
         )
@@ -89,28 +86,23 @@ class MailConnection:
     def __init__(self) -> None:
         self._backend: Any = None
         self._carried = 0
-        self._troubles = 0
 
     def send(self, email: EmailMultiAlternatives) -> None:
-        """Returns if the backend took the message, else raises `DeliveryError`. A connection that erred is dropped."""
-        if self._troubles >= _MOST_TROUBLE:
-            raise DeliveryError(
-                FailReason.CHANNEL_ERROR, "the mail server did not answer others of the batch", is_temporary=True
-            )
+        """Returns if the backend took the message, else raises `DeliveryError`, or `SkipRecipient` for the address.
+
+        A connection that erred is dropped.
+        """
         try:
-            count = self._opened().send_messages([email])
-        except ImproperlyConfigured:
+            count = self._send(email)
+        except SchedulesError:
             raise
         except Exception as error:  # noqa: BLE001 - a backend may raise anything
             self.close()
-            failure = _failure(error, email.to)
-            is_trouble = failure.is_temporary and failure.reason == FailReason.CHANNEL_ERROR
-            self._troubles = self._troubles + 1 if is_trouble else 0
-            raise failure from None  # the original may hold an address
-        self._troubles = 0
+            raise faults.delivery_error(error, *email.to) from None  # the original may hold an address
         self._carried += 1
         if count == 0:
-            raise DeliveryError(FailReason.CHANNEL_ERROR, "the mail backend sent nothing; does it fail silently?")
+            detail = "the mail backend sent nothing; does it fail silently?"
+            raise DeliveryError(FailReason.CHANNEL_ERROR, detail, is_temporary=True, is_known=False)
 
     def close(self) -> None:
         """Close what is open. Side effect: none on messages, whatever the server says to it."""
@@ -119,14 +111,34 @@ class MailConnection:
             with suppress(Exception):  # a server that is gone cannot be told good-bye
                 backend.close()
 
+    def _send(self, email: EmailMultiAlternatives) -> Any:
+        """What `send_messages` of the backend says. What a used connection takes no more goes over a new one."""
+        backend = self._opened()
+        if is_international(email.to[0]):
+            return _send_international(backend, email)
+        try:
+            return backend.send_messages([email])
+        except Exception as error:
+            if not (self._carried and faults.is_refused_by_used_connection(error)):
+                raise
+        self.close()
+        return self._opened().send_messages([email])
+
     def _opened(self) -> Any:
+        """Raises `ChannelUnavailable`: what goes wrong before there is a message is not the message's fault."""
         if self._backend is not None and (
             self._carried >= conf.smtp_messages_per_connection or not _is_alive(self._backend)
         ):
             self.close()
         if self._backend is None:
-            self._backend = _new_backend()
-            self._backend.open()
+            try:
+                self._backend = _new_backend()
+                self._backend.open()
+            except ConfigurationError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a backend may raise anything
+                self.close()
+                raise faults.unavailable(error) from None
         return self._backend
 
 
@@ -156,6 +168,27 @@ def _new_backend() -> Any:
     return backend
 
 
+def _send_international(backend: Any, email: EmailMultiAlternatives) -> int:
+    """Send to a mailbox whose name is not ASCII (RFC 6531). Raises `SkipRecipient` where there is no way.
+
+    Django and providers' APIs would encode the name, and that is another mailbox.
+    """
+    connection = getattr(backend, "connection", None)
+    if not isinstance(connection, smtplib.SMTP):
+        raise SkipRecipient(SkipReason.BAD_ADDRESS)
+    connection.ehlo_or_helo_if_needed()
+    if not connection.has_extn("smtputf8"):
+        raise SkipRecipient(SkipReason.BAD_ADDRESS)
+    (address,) = email.to
+    without_address = copy.copy(email)
+    without_address.to = []
+    as_written = policy.SMTPUTF8.clone(refold_source="none", max_line_length=0)
+    message = message_from_bytes(without_address.message().as_bytes(), policy=as_written)
+    message["To"] = address
+    connection.send_message(message, parseaddr(email.from_email)[1], [address])
+    return 1
+
+
 def _is_alive(backend: Any) -> bool:
     """Whether the server still listens, if the backend holds a connection of `smtplib`; others are believed.
 
@@ -169,36 +202,6 @@ def _is_alive(backend: Any) -> bool:
         return bool(noop()[0] == 250)
     except OSError:
         return False
-
-
-def _failure(error: Exception, addresses: list[str]) -> DeliveryError:
-    """What an error means for the message: the first digit of the answer decides (RFC 5321, 4.2.1)."""
-    if isinstance(error, SMTPRecipientsRefused):
-        answers = list(error.recipients.values())
-        return _refusal(*answers[0], addresses) if answers else _trouble(error)
-    if isinstance(error, SMTPResponseException):
-        return _refusal(error.smtp_code, error.smtp_error, addresses)
-    if isinstance(error, SMTPServerDisconnected):
-        return _trouble(error)
-    if isinstance(status := getattr(error, "status_code", None), int):  # a provider's API, as django-anymail calls it
-        is_temporary = status == 429 or status >= 500
-        return DeliveryError(FailReason.CHANNEL_REFUSED, f"{type(error).__name__} {status}", is_temporary=is_temporary)
-    if isinstance(error, OSError) and not isinstance(error, SMTPException):
-        return _trouble(error)
-    log.error("The mail backend failed: %s", where(error))
-    return DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__)
-
-
-def _refusal(code: int, answer: bytes | str, addresses: list[str]) -> DeliveryError:
-    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
-    if not 400 <= code < 600:
-        return DeliveryError(FailReason.CHANNEL_ERROR, f"unexpected answer {code}", is_temporary=True)
-    detail = without_addresses(_in_one_line(f"{code} {text}"), *addresses)
-    return DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=code < 500)
-
-
-def _trouble(error: Exception) -> DeliveryError:
-    return DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True)
 
 
 def _in_one_line(text: str) -> str:

@@ -9,12 +9,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.sites.models import Site
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.core.validators import validate_email
 from django.utils import timezone
 
 from schedules import api
+from schedules.addresses import is_for_channel
 from schedules.conf import conf
 from schedules.data import RunOrigin, Totals
 from schedules.days import day_of
@@ -86,7 +85,7 @@ class SendCommand(BaseCommand):
                     )
                 elif options["wait"] and not any(report.stopped for report in reports):
                     waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
-                self._report(reports, site.domain)
+                self._report(reports, site)
                 failed_bins += sum(len(report.failed_bins) for report in reports)
         except (ConfigurationError, HostError) as error:
             raise CommandError(str(error)) from error
@@ -116,10 +115,10 @@ class SendCommand(BaseCommand):
         self.verbosity = options["verbosity"]
         return super().execute(*args, **options)
 
-    def _report(self, reports: Sequence[api.RunReport], domain: str) -> None:
+    def _report(self, reports: Sequence[api.RunReport], site: Site) -> None:
         if any(report.stopped for report in reports):
             self.say(
-                f"Nothing was queued: enqueue_{self.message_type} is off for {domain}. "
+                f"Nothing was queued: enqueue_{self.message_type} is off for {site.domain}. "
                 "Switch it on in the admin under Schedule configurations."
             )
             return
@@ -130,6 +129,8 @@ class SendCommand(BaseCommand):
             self.say(line)
         if any(report.totals and report.totals.pending for report in reports):
             self.say("What is pending is tried again by recover_messages, or at once with --wait.")
+        for line in api.channel_troubles(site.pk):
+            self.say(f"PROBLEM: {line}")
 
 
 def table(reports: Sequence[api.RunReport]) -> list[str]:
@@ -193,9 +194,7 @@ def parse_date(option: str, text: str) -> date:
 
 
 def _check_address(address: str) -> None:
-    try:
-        validate_email(address)
-    except ValidationError:
+    if not is_for_channel(address, conf.default_channel):
         raise CommandError(
             f"--override-recipient-email is {address!r}; give one e-mail address, such as me@example.com."
-        ) from None
+        )

@@ -33,12 +33,14 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
     """
     with _Progress(reports, stdout) as show:
         is_finished, looks, looks_in_vain = False, 0, 0
+        troubles: Sequence[str] = ()
         while True:
             try:
                 is_finished = api.is_finished(reports)
                 looks += 1
                 if not is_finished and looks % LOOKS_BETWEEN_RECOVERIES == 0:
                     api.recover()
+                troubles = [line for one in reports[:1] for line in api.channel_troubles(one.run.site_id)]
                 looks_in_vain = 0
             except (Error, BrokerError, TaskFailed) as error:  # the last is what recover says
                 looks_in_vain += 1
@@ -47,7 +49,7 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 connection = connections[router.db_for_write(SendRun)]
                 if not connection.in_atomic_block:
                     connection.close()
-            show(reports)
+            show(reports, troubles)
             if is_finished:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -59,6 +61,7 @@ class _Progress:
     def __init__(self, reports: Sequence[api.RunReport], stdout: Any) -> None:
         self._stdout = stdout
         self._said = ""
+        self._troubles: Sequence[str] = ()
         is_terminal = stdout is not None and stdout.isatty()
         self._bar = click.progressbar(length=len(reports) * BINS, label="bins", file=stdout) if is_terminal else None
 
@@ -71,7 +74,8 @@ class _Progress:
         if self._bar is not None:
             self._bar.__exit__(*error)
 
-    def _show(self, reports: Sequence[api.RunReport]) -> None:
+    def _show(self, reports: Sequence[api.RunReport], troubles: Sequence[str]) -> None:
+        self._say_troubles(troubles)
         bins = sum(report.bins for report in reports)
         pending = sum(report.totals.pending for report in reports if report.totals)
         if self._bar is not None:
@@ -82,3 +86,11 @@ class _Progress:
             if said != self._said:
                 self._stdout.write(said)
                 self._said = said
+
+    def _say_troubles(self, troubles: Sequence[str]) -> None:
+        """Each when it begins: who waits is to know for what."""
+        if self._stdout is not None:
+            for line in troubles:
+                if line not in self._troubles:
+                    self._stdout.write(f"{'' if self._bar is None else chr(10)}PROBLEM: {line}")
+        self._troubles = troubles

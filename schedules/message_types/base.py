@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
@@ -58,7 +59,16 @@ class ScheduleMessage(Message):
 
     def report(self, key: str, value: Any) -> None:
         self.__dict__.setdefault("reports", {})[key] = value
+        self.__dict__["error"] = sys.exception()  # of an error edx-ace reports the text alone, and no cause
         super().report(key, value)
+
+    def take_error(self) -> BaseException | None:
+        """What edx-ace was handling when it last reported; its causes say what a channel met with. It is not kept.
+
+        The frames of its traceback hold the message, and what a channel had open.
+        """
+        error: BaseException | None = self.__dict__.pop("error", None)
+        return error
 
     @property
     def reports(self) -> Mapping[str, Any]:

@@ -14,9 +14,11 @@ from schedules.models.own_words import OwnWords
 from schedules.models.pace import ChannelPace
 from schedules.models.report import Report
 from schedules.models.schedule import HoldBack, Schedule, ScheduleExperience
+from schedules.models.trouble import ChannelTrouble
 
 __all__ = [
     "ChannelPace",
+    "ChannelTrouble",
     "CourseDynamicUpgradeDeadlineConfiguration",
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",

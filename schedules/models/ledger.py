@@ -100,6 +100,9 @@ class ScheduledMessage(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.CLAIMED)
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    unknown_faults = models.PositiveSmallIntegerField(
+        _("unknown faults"), default=0, help_text=_("Attempts that failed and nobody can say why.")
+    )
     due_at = models.DateTimeField(_("due"), null=True, blank=True, help_text=_("Not before; empty: at once."))
     lease = models.UUIDField(null=True, editable=False)  # known to its holder alone, and new with each lease
     leased_until = models.DateTimeField(

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
+from requests import HTTPError
 
 from schedules import api, delivering, ledger, tasks
 from schedules.contrib.lms.host import LmsHost
@@ -141,18 +142,55 @@ def test_waiting_for_ones_turn_is_no_try(channel, monkeypatch, settings):
     assert (one().status, one().attempts) == (Status.SENT, 1)
 
 
-def test_after_the_last_try_the_message_has_failed_with_its_reason(channel, settings):
+@pytest.mark.parametrize("make_error", [busy, TimeoutError, lambda: HTTPError(response=Unavailable)])
+def test_what_waiting_can_mend_is_tried_until_the_message_is_worth_nothing_any_more(channel, settings, make_error):
     settings.SCHEDULES = {"RETRY_ATTEMPTS": 3}
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [make_error() for _ in range(33)]
+    send()
+    for _ in range(32):
+        assert one().status == Status.CLAIMED
+        let_time_pass(hours=2)
+        api.recover()
+    let_time_pass(hours=2)
+    api.recover()
+    assert (one().status, one().attempts) == (Status.SENT, 34)
+
+
+def test_when_no_further_try_fits_into_its_life_the_message_has_failed_with_its_reason(channel, settings):
+    settings.SCHEDULES = {"USEFUL_LIFE_DAYS": {"recurring_nudge": 1}, "RETRY_SECONDS": 3600}
     open_site()
     enroll(make_learner(), make_course())
     channel.errors += [busy() for _ in range(3)]
     send()
-    for _ in range(2):
+    for hours in (11, 12.75):
         assert one().status == Status.CLAIMED
-        let_time_pass(hours=2)
+        let_time_pass(hours=hours)
         api.recover()
     assert (one().status, one().reason, one().attempts) == (Status.FAILED, "channel-refused: 451 busy", 3)
     assert one().leased_until is None
+
+
+def test_a_fault_that_nobody_can_name_is_tried_a_few_times(channel, settings):
+    settings.SCHEDULES = {"RETRY_ATTEMPTS": 3}
+    open_site()
+    enroll(make_learner(), make_course())
+    channel.errors += [busy(), busy(), busy(), *(ValueError("alice@learners.example.com") for _ in range(3))]
+    send()
+    for _ in range(5):
+        assert one().status == Status.CLAIMED
+        let_time_pass(hours=2)
+        api.recover()
+    assert (one().status, one().reason, one().attempts) == (Status.FAILED, "channel-error: ValueError", 6)
+    send()
+    assert one().status == Status.SENT
+
+
+class Unavailable:
+    """An answer by HTTP."""
+
+    status_code = 503
 
 
 def test_a_message_that_waited_too_long_is_worth_nothing_any_more(channel, settings):

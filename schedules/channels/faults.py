@@ -1,0 +1,237 @@
+"""What an error of a channel means for a message: by what it says, not by whose class it is.
+
+A backend wraps the errors of its library, and that one those of the next; so the whole chain of causes is read. No
+provider's library is imported: what they have in common are sockets, HTTP, SMTP and how classes are called.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPException,
+    SMTPHeloError,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+)
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from schedules.data import FailReason, one_line, without_addresses
+from schedules.exceptions import ChannelUnavailable, DeliveryError, where
+
+log = logging.getLogger(__name__)
+
+# SMTP (RFC 5321; RFC 4954 for what has to do with passwords) --------------------------------------
+_PASSWORD_CODES = frozenset({530, 534, 535, 538})
+#: At MAIL these speak of the message's size (RFC 1870), which is announced there.
+_SIZE_CODES = frozenset({452, 552})
+#: Enhanced status codes (RFC 3463) that name the sender's address, and the password.
+_SENDERS_STATUS = re.compile(r"\s*[45]\.1\.[78]\b")
+_PASSWORD_STATUS = re.compile(r"\s*[45]\.7\.[89]\b")
+
+# HTTP (RFC 9110, 6585) ----------------------------------------------------------------------------
+_HTTP_LATER = frozenset({408, 425, 429, *range(500, 600)})
+#: The key, the account, the sender's domain or the address of the API is wrong.
+_HTTP_NOT_FOR_YOU = frozenset({401, 402, 403, 404, 405, 407})
+#: Where the libraries of HTTP keep the status of an answer.
+_STATUS_NAMES = ("status_code", "status", "code")
+
+# Amazon says in words what others say by the status: a throttled request is a 400 there.
+_AWS_LATER = re.compile(r"throttl|toomany|limitexceeded|slowdown|timeout|unavailable|internal", re.IGNORECASE)
+_AWS_NOT_FOR_YOU = re.compile(
+    r"suspended|paused|notverified|denied|signature|token|credential|unrecognizedclient|optin|doesnotexist",
+    re.IGNORECASE,
+)
+
+# Sockets ------------------------------------------------------------------------------------------
+_NOBODY_THERE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
+_MID_STREAM = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+# How errors are called, where they are of no class that all know.
+_NAMED_LATER = re.compile(
+    r"Timeout|TimedOut|Throttl|TooManyRequests|RateLimit|Unavailable|Disconnect|ConnectionError|ConnectionClosed|ProtocolError"
+)
+_NAMED_UNREACHABLE = re.compile(
+    r"ConnectTimeout|ConnectError|ConnectorError|NewConnectionError|EndpointConnectionError|NameResolutionError"
+)
+_NAMED_NOT_FOR_YOU = re.compile(r"Credential|Authenti|Unauthorized|Forbidden")
+_NAMED_REFUSAL = re.compile(r"RecipientsRefused")
+
+
+def delivery_error(error: BaseException, *addresses: str) -> DeliveryError:
+    """What `error` means for the message that was handed over. `addresses`: the recipient's, to be kept out of logs.
+
+    Side effect: an error that nobody can name is logged, with its class and frames.
+    """
+    links, name = list(_chain(error)), type(error).__name__
+    for link in links:
+        found = link if isinstance(link, DeliveryError) else _by_smtp(link, addresses) or _by_http(link, name)
+        if found is not None:
+            return found
+    found = _by_class(links, name)
+    if found is None:
+        log.error("A channel failed: %s", where(error))
+        found = DeliveryError(FailReason.CHANNEL_ERROR, name, is_temporary=True, is_known=False)
+    return found
+
+
+def unavailable(error: BaseException) -> ChannelUnavailable:
+    """What `error` means if no message was handed over yet: whatever it is, it would meet any other message too."""
+    found = delivery_error(error)
+    if isinstance(found, ChannelUnavailable):
+        return found
+    return ChannelUnavailable(found.reason, found.detail, retry_at=found.retry_at)
+
+
+def is_refused_by_used_connection(error: BaseException) -> bool:
+    """Whether a server turned a message away before it knew for whom, and may take it over a new connection."""
+    return isinstance(error, SMTPSenderRefused) and 400 <= error.smtp_code < 500
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, then what caused it, outermost first: the nearest that can be named decides."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _in_doubt(detail: str, reason: FailReason = FailReason.CHANNEL_ERROR, **more: Any) -> DeliveryError:
+    return DeliveryError(reason, detail, is_temporary=True, is_doubtful=True, **more)
+
+
+# SMTP ---------------------------------------------------------------------------------------------
+
+
+def _by_smtp(error: BaseException, addresses: tuple[str, ...]) -> DeliveryError | None:
+    found: DeliveryError | None = None
+    match error:
+        case SMTPRecipientsRefused():
+            answers = list(error.recipients.values())
+            found = _answer(*answers[0], addresses) if answers else _in_doubt(type(error).__name__)
+        case SMTPConnectError() | SMTPHeloError() | SMTPAuthenticationError():
+            found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, _text(error.smtp_code, error.smtp_error, addresses))
+        case SMTPSenderRefused() if error.smtp_code not in _SIZE_CODES:
+            detail = _text(error.smtp_code, error.smtp_error, addresses)
+            found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=True)
+        case SMTPResponseException():
+            found = _answer(error.smtp_code, error.smtp_error, addresses)
+        case SMTPServerDisconnected():
+            found = _in_doubt(type(error).__name__)
+        case SMTPException():  # no STARTTLS, no way to log in that both know
+            said = without_addresses(one_line(str(error)), *addresses)
+            found = ChannelUnavailable(FailReason.CHANNEL_ERROR, f"{type(error).__name__}: {said}"[:150])
+    return found
+
+
+def _answer(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> DeliveryError:
+    """An answer about one message: its first digit decides (RFC 5321, 4.2.1), unless it speaks of us.
+
+    Many servers say only at RCPT what they hold against the sender.
+    """
+    if not 400 <= code < 600:
+        return _in_doubt(f"unexpected answer {code}")
+    detail = _text(code, answer, addresses)
+    status = detail.partition(" ")[2]
+    is_senders = bool(_SENDERS_STATUS.match(status))
+    if is_senders or code in _PASSWORD_CODES or _PASSWORD_STATUS.match(status):
+        return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=is_senders)
+    return DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=code < 500)
+
+
+def _text(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
+    return without_addresses(" ".join(one_line(f"{code} {text}").split()), *addresses)
+
+
+# HTTP ---------------------------------------------------------------------------------------------
+
+
+def _by_http(error: BaseException, name: str) -> DeliveryError | None:
+    """`name`: of the outermost error, which says by its class whose answer it was."""
+    response = getattr(error, "response", None)
+    said = response if isinstance(response, Mapping) else {}
+    code = str(_inside(said, "Error", "Code") or "")
+    status = _status(error, response)
+    if not code and status is None:
+        return None
+    detail = f"{name} {code if status in (None, 400) and code else status}"
+    if status in _HTTP_LATER or _AWS_LATER.search(code):
+        return _in_doubt(detail, FailReason.CHANNEL_REFUSED, retry_at=_retry_after(response, timezone.now()))
+    if status in _HTTP_NOT_FOR_YOU or _AWS_NOT_FOR_YOU.search(code):
+        return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=True)
+    return DeliveryError(FailReason.CHANNEL_REFUSED, detail)
+
+
+def _status(error: BaseException, response: Any) -> int | None:
+    """The status of a refusal, wherever the error's library keeps it."""
+    holders = (error, response, getattr(error, "resp", None))
+    found = [getattr(holder, name, None) for holder in holders for name in _STATUS_NAMES]
+    found.append(_inside(response, "ResponseMetadata", "HTTPStatusCode"))
+    return next(
+        (int(one) for one in found if type(one) is not bool and isinstance(one, int) and 400 <= one < 600), None
+    )
+
+
+def _retry_after(response: Any, now: datetime) -> datetime | None:
+    """When the service wants to be asked again (RFC 9110, 10.2.3); null if it does not say, or is past."""
+    headers = getattr(response, "headers", None) or _inside(response, "ResponseMetadata", "HTTPHeaders") or {}
+    said = next((str(value) for key, value in headers.items() if str(key).lower() == "retry-after"), "").strip()
+    try:
+        at = now + timedelta(seconds=int(said)) if said.isdecimal() else parsedate_to_datetime(said)
+    except (OverflowError, TypeError, ValueError):
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return at if at > now else None
+
+
+def _inside(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+# Classes ------------------------------------------------------------------------------------------
+
+
+def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None:
+    """What errors without an answer mean; null where nobody can name them."""
+    names = " ".join(kind.__name__ for link in links for kind in type(link).__mro__)
+    setup = next((link for link in links if isinstance(link, ImproperlyConfigured)), None)
+    found: DeliveryError | None = None
+    if setup is not None:
+        said = without_addresses(one_line(str(setup)))[:150]
+        found = ChannelUnavailable(FailReason.CHANNEL_ERROR, f"{type(setup).__name__}: {said}")
+    elif any(map(_is_unreachable, links)) or _NAMED_UNREACHABLE.search(names):
+        found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name)
+    elif _NAMED_REFUSAL.search(names):
+        found = DeliveryError(FailReason.CHANNEL_REFUSED, name)
+    elif _NAMED_NOT_FOR_YOU.search(names):
+        found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name, is_senders=True)
+    elif any(isinstance(link, OSError | HTTPException) for link in links) or _NAMED_LATER.search(names):
+        found = _in_doubt(name)
+    return found
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Whether there was no connection yet, so that no message can be the cause."""
+    if isinstance(error, ssl.SSLError):
+        return not isinstance(error, _MID_STREAM)
+    is_unknown_or_refused = isinstance(error, socket.gaierror | ConnectionRefusedError)
+    return is_unknown_or_refused or getattr(error, "errno", None) in _NOBODY_THERE

@@ -1,0 +1,33 @@
+"""What keeps a channel from working, known to all workers."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ChannelTrouble(models.Model):
+    """A channel, or one site's sender by it, that takes nobody's message for now. No row: all is well.
+
+    Written by `schedules.trouble` alone. Personal data: none.
+    """
+
+    channel = models.CharField(_("channel"), max_length=100)
+    site_id = models.IntegerField(_("site"), default=0, help_text=_("Whose sender is refused. 0: every site's."))
+    reason = models.CharField(_("reason"), max_length=255)
+    since = models.DateTimeField(_("since"))
+    failed_trials = models.PositiveSmallIntegerField(_("failed trials"), default=1)
+    blocked_until = models.DateTimeField(_("blocked until"), help_text=_("Then one worker tries again."))
+
+    class Meta:
+        verbose_name = _("channel's trouble")
+        verbose_name_plural = _("channels' troubles")
+        constraints = [models.UniqueConstraint(fields=["channel", "site_id"], name="schedules_one_trouble")]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.reason}"
+
+    @property
+    def said(self) -> str:
+        """What was answered, without the word by which reasons are counted."""
+        return self.reason.partition(": ")[2] or self.reason
