@@ -46,7 +46,9 @@ class MailChannel(EmailChannelMixin, Channel):
             own.send(email)
 
     def _email(self, message: Any, rendered: Any) -> EmailMultiAlternatives:
-        recipient = sendable(message.recipient.email_address or "")
+        if not message.recipient.email_address:
+            raise DeliveryError(FailReason.CHANNEL_ERROR, "the recipient has no address")
+        recipient = sendable(message.recipient.email_address)
         if recipient is None:
             raise SkipRecipient(SkipReason.BAD_ADDRESS)
         name, address = parseaddr(self.get_from_address(message))

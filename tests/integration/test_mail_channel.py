@@ -369,6 +369,63 @@ def test_a_recipient_without_an_address_is_not_sent_to_nobody(server):
     assert server.connections == 0
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("knows_utf8", [True, False])
+def test_a_mailbox_that_is_not_ascii_is_written_to_where_the_server_can_and_skipped_elsewhere(
+    our_channel, smtp_server, knows_utf8, caplog
+):
+    with mail_server(enable_SMTPUTF8=knows_utf8) as keeper:
+        smtp_server(keeper.port)
+        open_site()
+        course = make_course("Bees & Wasps – 蜂")
+        enroll(make_learner("joerg", email="jörg@bücher.example", pk=24), course)
+        enroll(make_learner("alice", pk=48), course)
+        call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
+    joerg = ScheduledMessage.objects.get(user_id=24)
+    assert ScheduledMessage.objects.get(user_id=48).status == Status.SENT
+    assert keeper.connections == 1
+    if not knows_utf8:
+        assert (joerg.status, joerg.reason) == (Status.SKIPPED, "bad-address")
+        assert keeper.recipients == ["alice@learners.example.com"]
+        return
+    assert (joerg.status, joerg.reason) == (Status.SENT, "")
+    assert keeper.recipients == ["jörg@xn--bcher-kva.example", "alice@learners.example.com"]
+    raw = keeper.raw[0]
+    assert "To: jörg@xn--bcher-kva.example\r\n".encode() in raw
+    assert raw.count(b"\nTo:") == 1
+    email = keeper.received[0]
+    assert email["Message-ID"] == f"<{joerg.pk}@example.com>"
+    assert "蜂" in email["Subject"] + email.get_body(["plain"]).get_content()
+    assert "jörg" not in caplog.text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("channel", ["schedules_email", "django_email"])
+@pytest.mark.parametrize("address", ["jörg@example.com", "alice smith@@example.com", "a@x.org, b@x.org", "alice"])
+def test_an_address_that_is_none_is_skipped_without_a_word_in_the_log(settings, mailoutbox, caplog, channel, address):
+    settings.ACE_ENABLED_CHANNELS = [channel]
+    settings.ACE_CHANNEL_DEFAULT_EMAIL = channel
+    open_site()
+    enroll(make_learner("alice", email=address), make_course())
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
+    row = ScheduledMessage.objects.get()
+    assert (row.status, row.reason, row.attempts) == (
+        Status.SKIPPED,
+        "bad-address",
+        int("jörg" in address and channel == "schedules_email"),
+    )
+    assert mailoutbox == []
+    assert [one for one in caplog.records if one.name.startswith("schedules")] == []
+
+
+@pytest.mark.django_db
+def test_a_domain_that_is_not_ascii_is_written_to_by_its_registered_name(our_channel, server):
+    open_site()
+    enroll(make_learner("alice", email="alice@straße.example"), make_course())
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
+    assert server.recipients == ["alice@xn--strae-oqa.example"]
+
+
 def test_replies_go_where_the_options_say(server):
     deliver(reply_to=["teachers@example.com"])
     assert server.received[0]["Reply-To"] == "teachers@example.com"
