@@ -53,8 +53,9 @@ def compose(
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=address)
     message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
-    sender = resolver.site_values.get("EMAIL_FROM_ADDRESS") or conf.lms("DEFAULT_FROM_EMAIL", "")
-    message.options["from_address"] = ascii_address(str(sender))
+    if sender := resolver.site_values.get("EMAIL_FROM_ADDRESS"):
+        # Not the default: mail channels know that themselves, and Sailthru would send on its behalf.
+        message.options["from_address"] = ascii_address(str(sender))
     file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
     message.options["output_file_path"] = str(conf.file_email_directory / file_name)
     message.headers = {

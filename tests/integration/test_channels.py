@@ -135,7 +135,7 @@ def test_sailthru_gets_a_signed_request_with_the_rendered_parts(sailthru):
     assert request["sig"] == get_signature_hash({key: request[key] for key in ("api_key", "format", "json")}, SECRET)
     sent = json.loads(request["json"])
     assert (sent["template"], sent["email"]) == ("schedules", "alice@learners.example.com")
-    assert sent["options"] == {"behalf_email": "learning@example.com"}
+    assert sent["options"] == {}
     parts = sent["vars"]
     assert parts["ace_template_from_name"] == "Bees & Wasps"
     assert "Bees &amp; Wasps" in parts["ace_template_body_html"]

@@ -20,10 +20,11 @@ from edx_ace.recipient import Recipient
 from edx_ace.renderers import RenderedEmail
 from sailthru.sailthru_client import get_signature_hash
 
+from schedules.contrib.lms.models import SiteConfiguration
 from schedules.data import FailReason
 from schedules.exceptions import DeliveryError
 from schedules.models import ScheduledMessage
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
+from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, send_nudges
 
 NAME = "schedules_sailthru_email"
 KEY, SECRET = "an-api-key", "a-shared-secret"
@@ -232,6 +233,19 @@ def test_a_nudge_goes_the_whole_way(client, api, code, status):
     else:
         assert row.channel == NAME
         assert "{optout_confirm_url}" in api.requests[0]["vars"]["ace_template_body_html"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [({}, {}), ({"email_from_address": ""}, {}), ({"email_from_address": "us@x.org"}, {"behalf_email": "us@x.org"})],
+)
+def test_sailthru_sends_on_behalf_of_a_sites_own_address_only(client, api, values, options):
+    SiteConfiguration.objects.create(site=open_site(), enabled=True, site_values=values)
+    enroll(make_learner(), make_course("Bees & Wasps"))
+    send_nudges()
+    (request,) = api.requests
+    assert request["options"] == options
 
 
 def test_the_app_does_not_import_the_client_of_itself():
