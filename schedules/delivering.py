@@ -46,6 +46,7 @@ from schedules.exceptions import (
     ConfigurationError,
     DeliveryError,
     HostError,
+    OptedOut,
     Overtaken,
     SchedulesError,
     SkipRecipient,
@@ -54,8 +55,8 @@ from schedules.exceptions import (
 )
 from schedules.message_types import resolver_for
 from schedules.message_types.base import ScheduleMessage, ScheduleMessageType, tracked
-from schedules.models import ScheduledMessage
-from schedules.optout import opt_outs_already_read
+from schedules.models import OptOut, ScheduledMessage
+from schedules.optout import OptOutScope, opt_out, opt_outs_already_read
 from schedules.own_words import BatchWords
 from schedules.resolving import Decision, Resolver
 from schedules.tracking import segment
@@ -266,6 +267,9 @@ def _send(
     except (ConfigurationError, Overtaken):
         raise
     except (SkipRecipient, HostError) as fault:
+        if isinstance(fault, OptedOut) and not resolver.run.is_test:  # in a test it is the tester who opted out
+            keep = partial(opt_out, decision.entry.user_id, OptOutScope(site_id=resolver.site.pk))
+            outlast(keep, OptOut, conf.lease_seconds * ledger.PATIENCE)
         return skipped(SkipReason(fault.reason)) if isinstance(fault, SkipRecipient) else _by_fault(fault)
     except DeliveryError as error:
         return _not_taken(error)

@@ -32,6 +32,13 @@ class SkipRecipient(SchedulesError):
         self.reason = reason
 
 
+class OptedOut(SkipRecipient):
+    """Whoever carries our messages says that the learner opted out there: keep it, so that nobody asks again."""
+
+    def __init__(self) -> None:
+        super().__init__("opted-out")
+
+
 class HostError(SchedulesError):
     """The LMS could not answer, or answered what it must not. Addresses in its words are taken out.
 

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 
 from schedules.conf import conf
 from schedules.data import FailReason
-from schedules.exceptions import ChannelUnavailable, DeliveryError, TurnLater
+from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, TurnLater
 from schedules.models import ChannelTrouble
 from schedules.transient import is_transient
 
@@ -91,6 +91,9 @@ class ChannelWatch:
                 raise self._block(found, now) from error
             if error.reason == FailReason.CHANNEL_REFUSED and not error.is_doubtful:  # so it spoke with us
                 self._end()
+            raise
+        except OptedOut:
+            self._end()
             raise
         self._doubt_count = 0
         self._end()

@@ -23,7 +23,8 @@ from schedules.addresses import is_international, sendable
 from schedules.channels import faults
 from schedules.conf import conf
 from schedules.data import FailReason, SkipReason, one_line
-from schedules.exceptions import ConfigurationError, DeliveryError, SchedulesError, SkipRecipient
+from schedules.exceptions import ChannelUnavailable, ConfigurationError, DeliveryError, SchedulesError, SkipRecipient
+from schedules.links import ascii_address
 from schedules.whole_headers import keep_whole
 
 _BLANKS = re.compile(r"\s+")
@@ -51,7 +52,10 @@ class MailChannel(EmailChannelMixin, Channel):
         recipient = sendable(message.recipient.email_address)
         if recipient is None:
             raise SkipRecipient(SkipReason.BAD_ADDRESS)
-        name, address = parseaddr(self.get_from_address(message))
+        sender = message.options.get("from_address") or conf.lms("DEFAULT_FROM_EMAIL", "")
+        name, address = parseaddr(ascii_address(sender))
+        if not address:
+            raise ChannelUnavailable(FailReason.CHANNEL_ERROR, "no sender; set DEFAULT_FROM_EMAIL", is_senders=True)
         email = _Email(
             subject=_in_one_line(rendered.subject),
             body=rendered.body,

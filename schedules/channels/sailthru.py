@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from django.utils import timezone
 from edx_ace.channel.sailthru import SailthruEmailChannel
 from edx_ace.errors import FatalChannelDeliveryError
 
-from schedules.data import FailReason, without_addresses
-from schedules.exceptions import DeliveryError
+from schedules.channels import faults
+from schedules.data import FailReason, SkipReason, without_addresses
+from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, SchedulesError, SkipRecipient
 
+# Sailthru's codes. Source: https://getstarted.sailthru.com/developers/api-basics/responses/
 _INTERNAL_ERROR = 9
+_INVALID_EMAIL = 11
 _RATE_LIMIT = 43
-
-#: Sailthru's codes for addresses that it does not write to, with their meaning.
-#: Source: https://getstarted.sailthru.com/developers/api-basics/responses/
-_UNWELCOME = {
-    32: "opted out of all messages",
-    33: "opted out of this template",
-    34: "may not be e-mailed",
-    35: "known to bounce",
-    36: "not e-mailed by Sailthru",
-    37: "opted out of all but basic templates",
-}
+_OTHER_ERROR = 99
+#: Our access is at fault: the method, the key, the machine, the signature, the name of the template.
+_ACCESS = frozenset({1, 3, 4, 5, 14})
+#: Addresses that Sailthru does not write to: they opted out of all messages (32), of our template (33) or of all but
+#: basic ones (37), may not be e-mailed (34, 36), or bounce (35).
+_UNWELCOME = frozenset(range(32, 38))
 
 
 class SailthruChannel(SailthruEmailChannel):
-    """Raises `DeliveryError` where edx-ace's own channel trips (rate limits), gives up or believes garbage."""
+    """Raises `DeliveryError` where edx-ace's own channel trips (rate limits), gives up or believes garbage.
+
+    And `SkipRecipient` for an address that is none, or whose owner opted out at Sailthru.
+    """
 
     sailthru_client: Any
 
@@ -44,9 +46,11 @@ class SailthruChannel(SailthruEmailChannel):
         except FatalChannelDeliveryError as error:
             if error.__cause__ is None:
                 detail = "Sailthru is not set up; see ACE_CHANNEL_SAILTHRU_API_KEY"
-                raise DeliveryError(FailReason.CHANNEL_ERROR, detail) from None
+                raise ChannelUnavailable(FailReason.CHANNEL_ERROR, detail) from None
             detail = f"Sailthru did not answer ({type(error.__cause__).__name__})"
-            raise DeliveryError(FailReason.CHANNEL_ERROR, detail, is_temporary=True) from None
+            if isinstance(faults.delivery_error(error.__cause__), ChannelUnavailable):
+                raise ChannelUnavailable(FailReason.CHANNEL_ERROR, detail) from None
+            raise _in_doubt(detail, FailReason.CHANNEL_ERROR) from None
 
 
 class _CheckedClient:
@@ -56,7 +60,7 @@ class _CheckedClient:
         self.client = client
 
     def send(self, template: str, email: str, **more: Any) -> Any:
-        """Raises `DeliveryError` for any answer but a yes, and `SailthruClientError` for none."""
+        """Raises `DeliveryError` or `SkipRecipient` for any answer but a yes, and `SailthruClientError` for none."""
         response = self.client.send(template, email, **more)
         failure = _failure(response, email)
         if failure is not None:
@@ -64,35 +68,44 @@ class _CheckedClient:
         return response
 
 
-def _failure(response: Any, address: str) -> DeliveryError | None:
+def _failure(response: Any, address: str) -> SchedulesError | None:
     """What an answer means; null if Sailthru took the message.
 
     Its client takes every JSON that does not hold exactly an error and its text for a yes, so we look ourselves.
     """
     status, body = response.get_status_code(), response.get_body()
     if not isinstance(body, Mapping) or not body or ("error" not in body and status >= 400):
-        detail = f"Sailthru's answer cannot be read (HTTP {status})"
-        return DeliveryError(FailReason.CHANNEL_ERROR, detail, is_temporary=True)
+        return _in_doubt(f"Sailthru's answer cannot be read (HTTP {status})", FailReason.CHANNEL_ERROR)
     if "error" not in body:
         return None
     code = _whole_number(body["error"])
+    if code in _UNWELCOME or code == _INVALID_EMAIL:
+        return OptedOut() if code in _UNWELCOME else SkipRecipient(SkipReason.BAD_ADDRESS)
     if code == _RATE_LIMIT:
-        retry_at = _rate_limit_reset(response.get_response().headers)
-        detail = f"Sailthru error {code}: rate limit"
-        return DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=True, retry_at=retry_at)
+        return _in_doubt(f"Sailthru error {code}: rate limit", retry_at=_rate_limit_reset(response))
     if code == _INTERNAL_ERROR or status >= 500:
-        detail = f"Sailthru error {code}: internal error"
-        return DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=True)
-    meaning = _UNWELCOME.get(code or 0) or without_addresses(str(body.get("errormsg", "")), address)
-    return DeliveryError(FailReason.CHANNEL_REFUSED, f"Sailthru error {code}: {meaning}")
+        return _in_doubt(f"Sailthru error {code}: internal error")
+    return _refusal(code, status, without_addresses(str(body.get("errormsg", "")), address))
 
 
-def _rate_limit_reset(headers: Mapping[str, str]) -> datetime | None:
+def _refusal(code: int | None, status: int, said: str) -> DeliveryError:
+    """Of our access, of this message, or of either: Sailthru has one code for all that has none."""
+    detail = f"Sailthru error {code}: {said}"
+    if code in _ACCESS or status == HTTPStatus.UNAUTHORIZED:
+        return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail)
+    return _in_doubt(detail) if code == _OTHER_ERROR else DeliveryError(FailReason.CHANNEL_REFUSED, detail)
+
+
+def _in_doubt(detail: str, reason: FailReason = FailReason.CHANNEL_REFUSED, **more: Any) -> DeliveryError:
+    return DeliveryError(reason, detail, is_temporary=True, is_doubtful=True, **more)
+
+
+def _rate_limit_reset(response: Any) -> datetime | None:
     """When Sailthru takes requests again, by its header (seconds since 1970); null if it does not say, or is past.
 
     Source: https://getstarted.sailthru.com/developers/api-basics/technical/#HTTP_Response_Headers
     """
-    seconds = _whole_number(headers.get("X-Rate-Limit-Reset", ""))
+    seconds = _whole_number(response.get_response().headers.get("X-Rate-Limit-Reset", ""))
     try:
         reset_at = datetime.fromtimestamp(seconds or 0, tz=UTC)
     except (OverflowError, OSError, ValueError):

@@ -468,6 +468,17 @@ def test_a_provider_that_refuses_us_is_asked_once(our_channel, backend, error, r
     assert outcomes() == {(Status.SENT, "")}
 
 
+def test_a_platform_without_a_sender_is_told_so(our_channel, settings, mailoutbox):
+    settings.DEFAULT_FROM_EMAIL = ""
+    make_school(3)
+    send()
+    assert outcomes() == {(Status.CLAIMED, "channel-error: no sender; set DEFAULT_FROM_EMAIL")}
+    settings.DEFAULT_FROM_EMAIL = "learning@example.com"
+    let_time_pass(hours=2)
+    api.recover()
+    assert len(mailoutbox) == 3
+
+
 def test_no_channel_at_all_is_nobodys_failure(settings):
     settings.ACE_ENABLED_CHANNELS = []
     settings.ACE_CHANNEL_DEFAULT_EMAIL = "schedules_email"

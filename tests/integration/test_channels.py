@@ -149,7 +149,7 @@ def test_sailthru_gets_a_signed_request_with_the_rendered_parts(sailthru):
         ((32, "alice@learners.example.com has opted out"), Status.FAILED, "channel-refused: Fatal Sailthru error"),
         ((9, "Internal error"), Status.CLAIMED, "channel-refused: the channel asks to try again later"),
         # edx-ace trips over the header of this one; the message must not be lost in silence.
-        ((43, "Too many requests"), Status.FAILED, "channel-error: AttributeError"),
+        ((43, "Too many requests"), Status.CLAIMED, "channel-error: AttributeError"),
     ],
 )
 def test_what_sailthru_refuses_is_recorded_at_once_without_an_address(sailthru, caplog, answer, status, reason):

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs
 import edx_ace.channel
 import pytest
 import sailthru.sailthru_http
-from django.core.management import call_command
 from django.utils import timezone
 from edx_ace.channel import ChannelType
 from edx_ace.message import Message
@@ -21,10 +20,12 @@ from edx_ace.renderers import RenderedEmail
 from sailthru.sailthru_client import get_signature_hash
 
 from schedules.contrib.lms.models import SiteConfiguration
-from schedules.data import FailReason
-from schedules.exceptions import DeliveryError
+from schedules.data import FailReason, SkipReason
+from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, SkipRecipient
 from schedules.models import ScheduledMessage
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, send_nudges
+from schedules.optout import OptOutScope, opt_in, scopes_of
+from schedules.status import site_status
+from tests.world import enroll, free_port, make_course, make_learner, open_site, send_nudges
 
 NAME = "schedules_sailthru_email"
 KEY, SECRET = "an-api-key", "a-shared-secret"
@@ -124,10 +125,10 @@ def test_what_sailthru_accepts_is_delivered_once(client, api):
     assert request["vars"]["ace_template_from_name"] == "Bees"
 
 
-def test_a_wrong_signature_is_refused_for_good(client, api):
+def test_a_wrong_signature_is_the_channels_trouble(client, api):
     client.secret = "another"
     error = refusal()
-    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_REFUSED, False)
+    assert (error.reason, type(error)) == (FailReason.CHANNEL_REFUSED, ChannelUnavailable)
     assert error.detail == "Sailthru error 5: Authentication failed"
     assert api.requests == []
 
@@ -155,19 +156,33 @@ def test_an_internal_error_is_temporary(client, api, status):
     assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_REFUSED, True)
 
 
-@pytest.mark.parametrize("code", range(32, 38))
-def test_an_unwelcome_address_fails_for_good_with_code_and_meaning(client, api, code):
-    api.status, api.answer = 400, {"error": code, "errormsg": f"{ADDRESS} has opted out of delivery"}
+@pytest.mark.parametrize("code", [1, 3, 4, 5, 14])
+def test_what_is_wrong_with_our_access_is_the_channels_trouble(client, api, code):
+    api.status, api.answer = 400, {"error": code, "errormsg": "no"}
+    assert isinstance(refusal(), ChannelUnavailable)
+
+
+def test_an_error_without_a_code_of_its_own_is_tried_again(client, api):
+    api.status, api.answer = 400, {"error": 99, "errormsg": "Something else"}
     error = refusal()
-    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_REFUSED, False)
-    assert error.detail.startswith(f"Sailthru error {code}: ")
-    assert len(error.detail) > 20
+    assert (error.is_temporary, error.is_doubtful, error.detail) == (True, True, "Sailthru error 99: Something else")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [*((code, SkipReason.OPTED_OUT) for code in range(32, 38)), (11, SkipReason.BAD_ADDRESS)]
+)
+def test_an_address_that_sailthru_does_not_write_to_is_skipped(client, api, code, reason):
+    api.status, api.answer = 400, {"error": code, "errormsg": f"{ADDRESS} has opted out of delivery"}
+    with pytest.raises(SkipRecipient) as caught:
+        deliver()
+    assert caught.value.reason == reason
+    assert isinstance(caught.value, OptedOut) == (reason == SkipReason.OPTED_OUT)
 
 
 def test_another_error_fails_for_good_with_its_text(client, api):
-    api.status, api.answer = 400, {"error": 14, "errormsg": f"Unknown template for {ADDRESS}"}
+    api.status, api.answer = 400, {"error": 6, "errormsg": f"Invalid UTF-8 for {ADDRESS}"}
     error = refusal()
-    assert (error.is_temporary, error.detail) == (False, "Sailthru error 14: Unknown template for (address)")
+    assert (error.is_temporary, error.detail) == (False, "Sailthru error 6: Invalid UTF-8 for (address)")
 
 
 @pytest.mark.parametrize(
@@ -199,10 +214,10 @@ def test_silence_is_temporary_and_costs_the_timeout(client, api):
     assert time.monotonic() - began < 2
 
 
-def test_a_refused_connection_is_temporary(client):
+def test_a_refused_connection_is_the_channels_trouble(client):
     client.api_url = f"http://127.0.0.1:{free_port()}"
     error = refusal()
-    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_ERROR, True)
+    assert (error.reason, type(error)) == (FailReason.CHANNEL_ERROR, ChannelUnavailable)
 
 
 def test_debug_mode_asks_nobody(client, api, settings):
@@ -211,28 +226,70 @@ def test_debug_mode_asks_nobody(client, api, settings):
     assert api.requests == []
 
 
-def test_a_key_that_went_missing_fails_without_an_address(client, settings, caplog):
+def test_a_key_that_went_missing_is_the_channels_trouble_and_shows_no_address(client, settings, caplog):
     del settings.ACE_CHANNEL_SAILTHRU_API_KEY
     error = refusal()
-    assert (error.reason, error.is_temporary) == (FailReason.CHANNEL_ERROR, False)
+    assert (error.reason, type(error)) == (FailReason.CHANNEL_ERROR, ChannelUnavailable)
     assert ADDRESS not in caplog.text
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("code", "status"), [(None, "sent"), (32, "failed")])
-def test_a_nudge_goes_the_whole_way(client, api, code, status):
-    if code:
-        api.status, api.answer = 400, {"error": code, "errormsg": f"{ADDRESS} has opted out"}
+def test_a_nudge_goes_the_whole_way_with_both_links(client, api):
     open_site()
     enroll(make_learner(), make_course("Bees & Wasps"))
-    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
+    send_nudges()
     row = ScheduledMessage.objects.get()
-    assert row.status == status
-    if code:
-        assert row.reason == "channel-refused: Sailthru error 32: opted out of all messages"
-    else:
-        assert row.channel == NAME
-        assert "{optout_confirm_url}" in api.requests[0]["vars"]["ace_template_body_html"]
+    assert (row.status, row.channel) == ("sent", NAME)
+    body = api.requests[0]["vars"]["ace_template_body_html"]
+    assert "{optout_confirm_url}" in body
+    assert "/schedules/unsubscribe/" in body
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("code", [32, 33, 35])
+def test_who_opted_out_at_sailthru_is_kept_as_such_and_not_asked_about_again(client, api, code):
+    site = open_site()
+    alice = make_learner()
+    enroll(alice, make_course("Bees & Wasps"))
+    api.status, api.answer = 400, {"error": code, "errormsg": f"{ADDRESS} has opted out"}
+    send_nudges()
+    row = ScheduledMessage.objects.get()
+    assert (row.status, row.reason) == ("skipped", "opted-out")
+    assert scopes_of(alice.pk) == [OptOutScope(site_id=site.pk)]
+    assert site_status(site, timezone.now()).failed == {}
+    enroll(alice, make_course("Another"), days_ago=10)
+    send_nudges()
+    assert len(api.requests) == 1
+    assert {one.reason for one in ScheduledMessage.objects.all()} == {"opted-out"}
+    # Back again, here and at Sailthru:
+    opt_in(alice.pk, OptOutScope(site_id=site.pk))
+    api.status, api.answer = 200, {"send_id": "1"}
+    send_nudges()
+    assert {one.status for one in ScheduledMessage.objects.all()} == {"sent"}
+
+
+@pytest.mark.django_db
+def test_a_tester_who_opted_out_at_sailthru_is_not_the_learner(client, api):
+    open_site()
+    alice = make_learner()
+    enroll(alice, make_course("Bees & Wasps"))
+    api.status, api.answer = 400, {"error": 32, "errormsg": "no"}
+    send_nudges(override_recipient_email="me@example.org")
+    assert len(api.requests) == 1
+    assert scopes_of(alice.pk) == []
+
+
+@pytest.mark.django_db
+def test_a_wrong_key_is_tried_once_for_all_learners(client, api):
+    open_site()
+    course = make_course("Bees & Wasps")
+    for number in range(5):
+        enroll(make_learner(f"learner{number}"), course)
+    api.status, api.answer = 401, {"error": 3, "errormsg": "Invalid API key"}
+    send_nudges()
+    assert len(api.requests) == 1
+    rows = set(ScheduledMessage.objects.values_list("status", "reason", "attempts"))
+    assert rows == {("claimed", "channel-refused: Sailthru error 3: Invalid API key", 0)}
 
 
 @pytest.mark.django_db
