@@ -50,8 +50,8 @@ def _commits(monkeypatch):
 def _commit(connection):
     blocks = connection.atomic_blocks
     if blocks and all(block._from_testcase for block in blocks) and not connection.needs_rollback:
-        while connection.run_on_commit:
-            _, work, _ = connection.run_on_commit.pop(0)
+        waiting, connection.run_on_commit = connection.run_on_commit, []
+        for _, work, _ in waiting:
             work()
 
 
