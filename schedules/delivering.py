@@ -72,10 +72,6 @@ _taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
 USEFUL_LIFE_DAYS = 3
 
 
-# edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
-_MOST_WAITING = timedelta(seconds=5)
-
-
 class _Settled(NamedTuple):
     """A message with its outcome; `entry` says what it was about, where its turn came."""
 
@@ -305,7 +301,6 @@ def send_sample(message: ScheduleMessage, site_id: int) -> None:
 
 def _hand_to_ace(message: ScheduleMessage) -> None:
     """Returns if a channel took the message. Raises `SkipRecipient` and `DeliveryError`."""
-    message.expiration_time = timezone.now() + _MOST_WAITING
     token = _taken.set(set())
     try:
         ace.send(message)

@@ -31,7 +31,7 @@ def _nothing_is_left_behind():
 
 
 @pytest.fixture(autouse=True)
-def _commits(monkeypatch):
+def _commits(_nothing_is_left_behind, monkeypatch):  # in this order: what is patched is undone before the rest
     """What is to follow a commit follows the last atomic block of the code, though the test's own is around it."""
     leave, register = Atomic.__exit__, BaseDatabaseWrapper.on_commit
 

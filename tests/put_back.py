@@ -167,6 +167,9 @@ SIGNALS = [
     if isinstance(signal, Signal)
 ]
 
+#: Of plugins. A test may put others in their place.
+LOADERS = (edx_ace.channel.channels, edx_ace.policy.policies)
+
 #: Of the environment: pytest changes it itself, between a test's setup and its end.
 PYTESTS = ("PYTEST_CURRENT_TEST",)
 
@@ -191,7 +194,7 @@ def cached() -> None:
 
 def ace_plugins() -> None:
     """edx-ace loads channels and policies once per process."""
-    for loader in (edx_ace.channel.channels, edx_ace.policy.policies):
+    for loader in LOADERS:
         vars(loader.__wrapped__).pop("__once_result", None)
 
 

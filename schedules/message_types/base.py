@@ -7,11 +7,12 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import attr
 from django.contrib.sites.models import Site
-from django.utils import formats
+from django.utils import formats, timezone
 from edx_ace.message import Message, MessageType
 from edx_ace.recipient import Recipient
 
@@ -54,8 +55,21 @@ class QuietRecipient(Recipient):
         return f"{type(self).__name__}(lms_user_id={self.lms_user_id})"
 
 
+#: edx-ace would sleep in the worker for as long as a message has to live; waiting is the queue's work.
+MAX_NAP = timedelta(seconds=5)
+
+
 class ScheduleMessage(Message):
     """A message that keeps what edx-ace reports about it: `ace.send()` itself never says why nothing was sent."""
+
+    @property
+    def expiration_time(self) -> datetime:
+        """From now on, not from when it was made: edx-ace asks when a message is rendered, however long that took."""
+        return timezone.now() + MAX_NAP
+
+    @expiration_time.setter
+    def expiration_time(self, _: datetime | None) -> None:
+        """What edx-ace would set is not asked for."""
 
     def report(self, key: str, value: Any) -> None:
         self.__dict__.setdefault("reports", {})[key] = value

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 from uuid import uuid4
 
+import edx_ace.delivery
 import edx_ace.policy
 import pytest
 from django.core.management import call_command
@@ -173,6 +174,25 @@ def test_a_policy_that_denies_is_a_skip(email_channel, monkeypatch):
     enroll(make_learner(), make_course())
     send()
     assert rows() == {"alice": (Status.SKIPPED, "denied-by-policy")}
+
+
+def test_a_message_that_took_long_to_make_is_sent_all_the_same(email_channel, monkeypatch):
+    """As on a machine that is very busy: edx-ace gives up only if its channel asks it to wait for longer."""
+    now, delay = timezone.now, timedelta()
+
+    class Slow(edx_ace.policy.Policy):
+        def check(self, message):
+            nonlocal delay
+            delay = timedelta(minutes=1)
+            return edx_ace.policy.PolicyResult(deny=frozenset())
+
+    monkeypatch.setattr(edx_ace.policy, "policies", lambda: [Slow()])
+    monkeypatch.setattr(timezone, "now", lambda: now() + delay)
+    monkeypatch.setattr(edx_ace.delivery, "get_current_time", timezone.now)
+    open_site()
+    enroll(make_learner(), make_course())
+    send()
+    assert rows() == {"alice": (Status.SENT, "")}
 
 
 def test_who_left_between_claim_and_delivery_is_not_written_to(email_channel):
