@@ -266,7 +266,7 @@ class Scenario:
 
     def _check_the_time(self, workers: Workers, state: str) -> None:
         now = time.monotonic()
-        if state != self._state:
+        if state != self._state or not self.mail.count():  # a busy machine needs minutes to start all processes
             self._state, self._moved_at = state, now
         if now > self._began + self.size.seconds or now > self._moved_at + self.size.still_seconds:
             stuck = map(str, self.database.rows(_STUCK))
