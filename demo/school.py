@@ -47,19 +47,23 @@ def is_filled() -> bool:
     return Course.objects.exists()
 
 
-@transaction.atomic
 def fill(today: date) -> None:
-    """Fill an empty LMS. Enrollments are spread over the days before `today` that matter to some message."""
+    """Fill an empty LMS. Enrollments are spread over the days before `today` that matter to some message.
+
+    In two transactions: schedules follow the commit of their enrollments, and must find courses as they were then.
+    """
     chance = random.Random(20260309)  # noqa: S311 - the same school each time, nothing secret
-    _make_sites()
-    _switch_everything_on(today)
-    courses = [_make_course(row, today) for row in catalog.COURSES]
-    learners = list(_make_learners(chance))
-    User.objects.create_superuser(STAFF_NAME, "", STAFF_PASSWORD)
-    _enroll(learners, courses, today, chance)
-    _live_on(courses, today)
-    rows = zip(courses, catalog.COURSES, strict=True)
-    _experiment([course for course, row in rows if row.org == "RiverX" and row.price and not row.ends_now], today)
+    with transaction.atomic():
+        _make_sites()
+        _switch_everything_on(today)
+        courses = [_make_course(row, today) for row in catalog.COURSES]
+        learners = list(_make_learners(chance))
+        User.objects.create_superuser(STAFF_NAME, "", STAFF_PASSWORD)
+        _enroll(learners, courses, today, chance)
+    with transaction.atomic():
+        _live_on(courses, today)
+        rows = zip(courses, catalog.COURSES, strict=True)
+        _experiment([course for course, row in rows if row.org == "RiverX" and row.price and not row.ends_now], today)
 
 
 def _make_sites() -> None:

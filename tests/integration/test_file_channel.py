@@ -67,7 +67,7 @@ def test_threads_that_send_at_once_print_nothing_and_leave_standard_output_alone
 
     def send(message):
         together.wait()
-        delivering.send_sample(message)
+        delivering.send_sample(message, site_id=1)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send, messages))
