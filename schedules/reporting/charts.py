@@ -33,7 +33,10 @@ LINES = ("sent", "opened", "clicked", "failed")
 # Room for the letters of a phone, which the style sheet makes larger than a desktop's: the whole picture shrinks there.
 _STYLE = Style(label_font_size=18, major_label_font_size=18, value_font_size=18)
 _SHARED = {"style": _STYLE, "width": 480, "margin": 4, "show_legend": False, "js": (), "no_data_text": ""}
-_MOST_LABELS = 3
+
+#: So many points are close enough for one of them to stand for the middle, where none is exactly there.
+_MANY_POINTS = 20
+
 _TAGS_LEFT_OUT = {"defs", "desc", "title"}  # its scripts and styles are in the first, the others are for scripts
 _CLASSES_LEFT_OUT = {"plot tooltip-overlay", "background", "titles"}
 
@@ -73,7 +76,8 @@ def daily(report: MessageReport) -> SafeString:
         **_SHARED,
         height=300,
         x_labels=days,
-        x_labels_major=_spread(days),
+        x_labels_major=_marked(days),
+        margin_top=12,  # the scale's highest number stands half above it
         show_minor_x_labels=False,
         truncate_label=-1,
         show_x_guides=False,
@@ -89,8 +93,10 @@ def daily(report: MessageReport) -> SafeString:
         chart.config.y_labels = list(range(max(most, 1) + 1))
     for name in LINES:
         chart.add(None, [getattr(one.counts, name) for one in points])
+    tree = chart.render_tree()
+    _keep_inside(tree)
     said = _said_of(points, is_weekly=is_weekly)
-    return _picture(chart.render_tree(), "report-daily", daily_title(report), said)
+    return _picture(tree, "report-daily", daily_title(report), said)
 
 
 def daily_title(report: MessageReport) -> str:
@@ -131,10 +137,23 @@ def _said_of(points: Sequence[DayCounts], *, is_weekly: bool) -> str:
 # The drawing --------------------------------------------------------------------------------------
 
 
-def _spread(labels: Sequence[str]) -> list[str]:
-    """A few of the labels, at even distances; the first one among them."""
-    step = max(1, -(-len(labels) // _MOST_LABELS))
-    return list(labels[::step])
+def _marked(labels: Sequence[str]) -> list[str]:
+    """The first and the last, and the one in the middle if there is any: each has a third of the width."""
+    last = len(labels) - 1
+    has_middle = last % 2 == 0 or last >= _MANY_POINTS
+    return [labels[number] for number in sorted({0, last // 2 if has_middle else 0, last})]
+
+
+def _keep_inside(tree: Any) -> None:
+    """Let the first day begin below its point, and the last one end there; else they stand on both sides of it.
+
+    So none leaves the picture or covers a number of the scale, in letters of any width: nobody knows which font is used.
+    """
+    axis = next(node for node in tree.iter("g") if node.get("class") == "axis x")
+    days = list(axis.iter("text"))
+    if len(days) > 1:
+        days[0].set("class", "report-first")
+        days[-1].set("class", "report-last")
 
 
 def _set_caption(bar: Any, name: str, text: str) -> None:
