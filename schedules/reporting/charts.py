@@ -147,7 +147,7 @@ def _marked(labels: Sequence[str]) -> list[str]:
 def _keep_inside(tree: Any) -> None:
     """Let the first day begin below its point, and the last one end there; else they stand on both sides of it.
 
-    So none leaves the picture or covers a number of the scale, in letters of any width: nobody knows which font is used.
+    So none leaves the picture or covers a number of the scale, whatever letters a machine has.
     """
     axis = next(node for node in tree.iter("g") if node.get("class") == "axis x")
     days = list(axis.iter("text"))
