@@ -84,6 +84,7 @@ def the_settings() -> PutBack:
 
 
 def celery() -> PutBack:
+    _ = current_app.conf.task_always_eager  # until something is asked for, Celery has read no settings
     changes = current_app.conf.changes
     kept = dict(changes)
 
