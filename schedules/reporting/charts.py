@@ -34,8 +34,8 @@ LINES = ("sent", "opened", "clicked", "failed")
 _STYLE = Style(label_font_size=18, major_label_font_size=18, value_font_size=18)
 _SHARED = {"style": _STYLE, "width": 480, "margin": 4, "show_legend": False, "js": (), "no_data_text": ""}
 
-#: So many points are close enough for one of them to stand for the middle, where none is exactly there.
-_MANY_POINTS = 20
+#: Of a caption: for the largest letters.
+_LINE_HEIGHT = 23
 
 _TAGS_LEFT_OUT = {"defs", "desc", "title"}  # its scripts and styles are in the first, the others are for scripts
 _CLASSES_LEFT_OUT = {"plot tooltip-overlay", "background", "titles"}
@@ -49,9 +49,9 @@ def funnel(report: MessageReport) -> SafeString:
     if not report.total.sent:
         return SafeString()
     names = ("sent", "opened", "clicked")
-    captions = [f"{LABELS[name]}: {_number_and_share(report, name)}" for name in names]
+    captions = [(str(LABELS[name]), _number_and_share(report, name)) for name in names]
     chart = pygal.HorizontalBar(
-        **_SHARED, height=210, show_y_labels=False, show_x_labels=False, show_x_guides=False, show_y_guides=False
+        **_SHARED, height=270, show_y_labels=False, show_x_labels=False, show_x_guides=False, show_y_guides=False
     )
     chart.add(None, [getattr(report.total, name) for name in reversed(names)])
     tree = chart.render_tree()
@@ -59,7 +59,8 @@ def funnel(report: MessageReport) -> SafeString:
     top_down = sorted(bars, key=lambda bar: float(bar.find("rect").get("y")))
     for name, caption, bar in zip(names, captions, top_down, strict=True):
         _set_caption(bar, name, caption)
-    return _picture(tree, "report-funnel", _("What became of the messages that were sent"), ". ".join(captions) + ".")
+    said = ". ".join(f"{label}: {count}" for label, count in captions) + "."
+    return _picture(tree, "report-funnel", _("What became of the messages that were sent"), said)
 
 
 def daily(report: MessageReport) -> SafeString:
@@ -76,7 +77,7 @@ def daily(report: MessageReport) -> SafeString:
         **_SHARED,
         height=300,
         x_labels=days,
-        x_labels_major=_marked(days),
+        x_labels_major=[days[0], days[-1]],
         margin_top=12,  # the scale's highest number stands half above it
         show_minor_x_labels=False,
         truncate_label=-1,
@@ -137,34 +138,33 @@ def _said_of(points: Sequence[DayCounts], *, is_weekly: bool) -> str:
 # The drawing --------------------------------------------------------------------------------------
 
 
-def _marked(labels: Sequence[str]) -> list[str]:
-    """The first and the last, and the one in the middle if there is any: each has a third of the width."""
-    last = len(labels) - 1
-    has_middle = last % 2 == 0 or last >= _MANY_POINTS
-    return [labels[number] for number in sorted({0, last // 2 if has_middle else 0, last})]
-
-
 def _keep_inside(tree: Any) -> None:
-    """Let the first day begin below its point, and the last one end there; else they stand on both sides of it.
+    """Let the first day begin below its point, and the last one end there: each has half of the width.
 
-    So none leaves the picture or covers a number of the scale, whatever letters a machine has.
+    So none leaves the picture, or covers another or a number of the scale, in letters of any width: nobody knows the
+    font. The only day there is stands on both sides of its point.
     """
     axis = next(node for node in tree.iter("g") if node.get("class") == "axis x")
     days = list(axis.iter("text"))
-    if len(days) > 1:
+    if len(days) == 2:
         days[0].set("class", "report-first")
-        days[-1].set("class", "report-last")
+        days[1].set("class", "report-last")
 
 
-def _set_caption(bar: Any, name: str, text: str) -> None:
-    """Make the bar flatter, and write above it, where the page's own background is and words need not be short."""
+def _set_caption(bar: Any, name: str, lines: Sequence[str]) -> None:
+    """Make the bar flatter, and write above it, where the page's own background is and words need not be short.
+
+    A line each for label and number: in no language and font are they wider than the picture.
+    """
     rect = bar.find("rect")
     top, height = float(rect.get("y")), float(rect.get("height"))
+    bar_top = top + height * 0.7
     rect.set("class", f"report-bar report-bar-{name}")
-    rect.set("y", f"{top + height / 2:.1f}")
-    rect.set("height", f"{height / 2:.1f}")
-    place = {"x": rect.get("x"), "y": f"{top + height / 2 - 8:.1f}"}
-    etree.SubElement(bar, "text", {"class": "report-caption", **place}).text = text
+    rect.set("y", f"{bar_top:.1f}")
+    rect.set("height", f"{height * 0.3:.1f}")
+    for line, text in enumerate(lines, start=1):
+        place = {"x": rect.get("x"), "y": f"{bar_top - 8 - _LINE_HEIGHT * (len(lines) - line):.1f}"}
+        etree.SubElement(bar, "text", {"class": "report-caption", **place}).text = text
 
 
 def _picture(tree: Any, key: str, title: str, description: str) -> SafeString:

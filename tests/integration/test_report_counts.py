@@ -195,7 +195,8 @@ def test_pictures_say_in_words_what_they_show(site, ledger):
     assert "Failed: 3 in all, most on March 1, 2026 (3)." in daily.find(f"{SVG}desc").text
     said = "Sent: 3. Opened (machines included): 1 (33.3 %). Clicked (machines included): 1 (33.3 %)."
     assert funnel.find(f"{SVG}desc").text == said
-    assert [text.text for text in funnel.iter(f"{SVG}text")][::-1] == said.rstrip(".").split(". ")
+    lines = [line for caption in reversed(said.rstrip(".").split(". ")) for line in caption.split(": ")]
+    assert [text.text for text in funnel.iter(f"{SVG}text")] == lines
 
 
 def test_ids_are_different_in_one_page(site, ledger):
@@ -224,6 +225,15 @@ def test_a_long_time_is_shown_by_weeks(site, ledger):
 def test_one_day_is_a_dot(site, ledger):
     _, daily = both(report_of(site, last_day=FIRST))
     assert len(list(daily.iter(f"{SVG}circle"))) == len(charts.LINES)
+
+
+def test_the_first_day_begins_below_its_point_and_the_last_one_ends_there(site, ledger):
+    _, daily = both(report_of(site))
+    (axis,) = [node for node in daily.iter(f"{SVG}g") if node.get("class") == "axis x"]
+    assert [(text.get("class"), text.text) for text in axis.iter(f"{SVG}text")] == [
+        ("report-first", "03/01/2026"),
+        ("report-last", "03/05/2026"),
+    ]
 
 
 def test_few_messages_have_a_scale_of_whole_numbers(site, ledger):
