@@ -7,6 +7,7 @@ that both groups go on to differ in nothing but their e-mails.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,22 +55,17 @@ class _Change:
 def remember(course_id: str, facts: Collection[CourseFact], now: datetime) -> None:
     """Keep that the course changed. Where an earlier change is under way, its facts count, too, and all begins anew."""
     told = {CourseFact(fact).value for fact in facts}
-    lease = now + timedelta(seconds=conf.lease_seconds)
+    # Not counted: a worker may still have in mind a change that is done and gone.
+    new = {"version": secrets.randbelow(2**31), "leased_until": now + timedelta(seconds=conf.lease_seconds)}
 
     def store() -> None:
-        changes = CourseChange.objects.using(database())
-        if not changes.filter(pk=course_id).exists():
-            changes.create(course_id=course_id, facts=sorted(told), leased_until=lease)
-            return
-        row = changes.select_for_update().filter(pk=course_id).first()
-        if row is None:  # it was done just now
-            changes.create(course_id=course_id, facts=sorted(told), leased_until=lease)
-            return
-        row.facts = sorted(told | set(row.facts))
-        row.version += 1
-        row.last_schedule_id = row.last_hold_back_id = 0
-        row.leased_until = lease
-        row.save()
+        rows = CourseChange.objects.using(database()).filter(pk=course_id)
+        # No lock on what is not there: MariaDB would lock the gap.
+        row = rows.select_for_update().first() if rows.exists() else None
+        if row is None:
+            rows.create(course_id=course_id, facts=sorted(told), **new)
+        else:
+            rows.update(facts=sorted(told | set(row.facts)), last_schedule_id=0, last_hold_back_id=0, **new)
 
     in_own_transaction(store)
 

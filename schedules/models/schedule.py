@@ -105,8 +105,8 @@ class HoldBack(TimeStampedModel):
 class CourseChange(models.Model):
     """A course that changed, while its schedules have yet to follow. Written by `schedules.following` alone.
 
-    `facts`: what changed, as `data.CourseFact`; `version` counts the changes. The two positions are the primary keys
-    of the last rows that followed. Personal data: none.
+    `facts`: what changed, as `data.CourseFact`; `version` tells the change from any other. The two positions are the
+    primary keys of the last rows that followed. Personal data: none.
     """
 
     course_id = ExactCharField(max_length=255, primary_key=True)

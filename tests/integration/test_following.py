@@ -219,6 +219,26 @@ def test_a_change_that_comes_between_two_batches_is_the_one_that_counts(small_ba
     assert starts() == [started(20)] * 5
 
 
+def test_a_change_that_others_have_done_is_not_taken_for_the_next_one(small_batches, broker):
+    garden = school(5)
+    move(garden, start=started(10))
+    queued = broker()
+    left = [garden]
+
+    def do_it_and_change_again(execute, sql, *more):
+        answer = execute(sql, *more)
+        if sql.startswith('SELECT "schedules_lms_coursemode"') and left:  # the first worker has asked all it needs
+            course = left.pop()
+            perform(queued)
+            move(course, start=started(20))
+        return answer
+
+    with connection.execute_wrapper(do_it_and_change_again):
+        perform(queued)
+    perform(broker())
+    assert starts() == [started(20)] * 5
+
+
 def test_two_workers_at_once_do_no_harm(small_batches, broker):
     garden = school(5, held_back=3)
     move(garden, start=started(10))
