@@ -5,7 +5,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from celery import current_app
 from celery.exceptions import Retry
 from django.core.management import call_command
 from django.db import DataError, InternalError, connection
@@ -244,10 +243,9 @@ def test_a_record_that_no_waiting_mends_is_told_at_once(database, channel):
     assert len(database.refused) == 1
 
 
-def test_a_click_is_noted_later_and_the_visitor_notices_nothing(database, channel, client, broker):
-    current_app.conf.task_always_eager = True
+def test_a_click_is_noted_later_and_the_visitor_notices_nothing(database, channel, client, request):
     send()
-    current_app.conf.task_always_eager = False
+    broker = request.getfixturevalue("broker")  # from here on; until here all was done at once
     link = re.search(r"https://example.com(/schedules/click/[^\s\"]+)", channel[0].body)[1]
     uuid = channel[0].extra_headers["Message-ID"][1:37]
     before = timezone.now()

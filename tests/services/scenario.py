@@ -98,12 +98,6 @@ class Result:
         return max(bisect_left(times, at + seconds) - number for number, at in enumerate(times))
 
     @property
-    def span(self) -> float:
-        """Seconds from the first message that was accepted to the last."""
-        times = [one.at for one in self.accepted]
-        return max(times) - min(times)
-
-    @property
     def retries(self) -> int:
         return sum(max(0, row["attempts"] - 1) for row in self.ledger["rows"])
 
