@@ -33,8 +33,8 @@ NODE_MODULES := tests/browser/node_modules/.package-lock.json
 help: ## say what there is
 	@echo "make demo    fill a school and write a day's e-mails to ace_messages/"
 	@echo "make serve   run the demo on http://$(HOST):$(PORT)/ (HOST=..., PORT=...)"
-	@echo "make test    run the tests"
-	@echo "make coverage  run the same tests, and say which lines no test reaches; it takes twice as long"
+	@echo "make test    run the tests, but for those that must be slow"
+	@echo "make coverage  run all of them, and say which lines no test reaches; it takes three times as long"
 	@echo "make test-services  test on PostgreSQL, MariaDB, Redis and RabbitMQ, with workers that are killed"
 	@echo "make test-browser   look at every e-mail and page in Chromium; the pictures go to pictures/"
 	@echo "make soak    the same for hours: 100,000 messages, 1,000 kills"
@@ -55,7 +55,7 @@ serve: $(APP)
 	$(BIN)/python manage.py runserver $(HOST):$(PORT)
 
 test: $(TEST)
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 coverage: $(TEST)
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term

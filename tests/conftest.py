@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from queue import Empty
 from typing import Any
 
@@ -12,6 +13,8 @@ from celery import current_app
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic, get_connection
 
+from schedules import ledger, resolving, tasks
+from schedules.management import waiting
 from schedules.tracking import segment
 from tests.put_back import everything_put_back
 from tests.segment_server import SegmentServer
@@ -28,6 +31,17 @@ def _nothing_is_left_behind():
     """For every test; `tests/put_back.py` says what it is."""
     with everything_put_back():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _few_bins(request, _nothing_is_left_behind, monkeypatch):
+    """A run is 24 times the same, mostly about nobody: it has four bins, but for tests with the mark `all_bins`.
+
+    Four divide 24, so learners who share one of the 24 bins still share one.
+    """
+    if request.node.get_closest_marker("all_bins") is None:
+        for module in (ledger, resolving, tasks, waiting):
+            monkeypatch.setattr(module, "BINS", 4)
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +109,7 @@ def smtp_server(settings):
 def segment_server(settings, monkeypatch):
     """A server that stands for Segment, and is waited for however busy the machine is."""
     monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 300.0)
+    monkeypatch.setattr(segment, "GATHER_SECONDS", 0.01)
     server = SegmentServer()
     settings.LMS_SEGMENT_KEY = "a-write-key"
     settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": server.url}
@@ -104,6 +119,13 @@ def segment_server(settings, monkeypatch):
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="approve the e-mails as they arrive now")
+
+
+def pytest_collection_finish(session):
+    """What is there by now stays: the garbage collector need not look through it at every turn."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ check [LANGUAGE ...]` says what is wrong with a language's words.
 
 from __future__ import annotations
 
+import functools
 import io
 import sys
 from collections.abc import Iterable
@@ -115,17 +116,22 @@ def extracted(domain: Domain) -> Catalog:
     """The words of the code, with what their authors tell translators."""
     template = Catalog(charset="utf-8")
     for path in domain.sources():
-        method = extract_python if path.suffix == ".py" else extract_template
-        with path.open("rb") as file:
-            found = extract(method, file, KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True)
-            for line, words, comments, context in found:
-                told = [" ".join(comments)] if comments else []
-                where = [(path.relative_to(ROOT).as_posix(), line)]
-                template.add(words, locations=where, auto_comments=told, context=context)
+        for line, words, comments, context in _words(path.suffix, path.read_bytes()):
+            told = [" ".join(comments)] if comments else []
+            where = [(path.relative_to(ROOT).as_posix(), line)]
+            template.add(words, locations=where, auto_comments=told, context=context)
     return template
 
 
-def extract_template(file: io.BufferedReader, *rest: Any, **options: Any) -> Iterable[Any]:
+@functools.cache
+def _words(suffix: str, source: bytes) -> list[Any]:
+    """(line, words, comments, context) of each. Kept, for they are asked for once per language."""
+    method = extract_python if suffix == ".py" else extract_template
+    options: dict[str, Any] = {"comment_tags": ["Translators:"], "strip_comment_tags": True}
+    return list(extract(method, io.BytesIO(source), KEYWORDS, **options))
+
+
+def extract_template(file: io.BytesIO, *rest: Any, **options: Any) -> Iterable[Any]:
     """A template's words: Django makes Python of it, whose lines must not be indented for Babel to read them."""
     python = templatize(file.read().decode())
     unindented = "\n".join(line.lstrip() for line in python.split("\n"))

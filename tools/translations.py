@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from gettext import c2py
@@ -25,7 +26,11 @@ def forms(message: Message) -> tuple[str, ...]:
 
 def plural_index(catalog: Catalog, number: int) -> int:
     """Which plural form a number takes."""
-    return c2py(catalog.plural_expr)(number)
+    return _plural_rule(catalog.plural_expr)(number)
+
+
+#: Building it takes longer than asking it.
+_plural_rule = functools.cache(c2py)
 
 
 def faults(catalog: Catalog) -> list[str]:

@@ -229,6 +229,7 @@ def test_a_filter_that_is_text_is_one_organization(mailbox):
     assert row(run(NUDGE), "recurringnudge_day3") == "recurringnudge_day3 -3 1 0 1 0 0"
 
 
+@pytest.mark.all_bins
 def test_a_run_that_ended_keeps_its_totals(mailbox):
     open_site()
     enroll(make_learner(), make_course())

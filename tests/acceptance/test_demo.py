@@ -16,7 +16,7 @@ from schedules.models import Schedule, ScheduledMessage
 from schedules.reporting import ReportScope
 from schedules.reporting.comparison import compare
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

@@ -253,6 +253,7 @@ def test_a_switch_that_is_off_is_logged(caplog):
     assert "nothing was queued, enqueue-disabled" in caplog.text
 
 
+@pytest.mark.all_bins
 def test_two_schedulers_at_once_send_each_message_once(broker, email_channel, clock):
     open_site()
     garden = make_course()

@@ -23,7 +23,7 @@ from tests.mail_server import mail_server, wait_until
 from tests.visits import visit
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SENT, OPENED, CLICKED, LEFT = 14, 6, 4, 2
 

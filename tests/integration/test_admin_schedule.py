@@ -120,6 +120,7 @@ def test_problems_combine_with_the_other_filters(admin_client):
     assert listed(admin_client, problem="start-before-course", course_id=DANCE) == set()
 
 
+@pytest.mark.slow
 def test_starts_are_compared_over_thousands_of_courses(admin_client, settings):
     settings.SCHEDULES = {"HOST": "tests.integration.admin_fakes.ManyCoursesHost"}
     alice = learner("alice")

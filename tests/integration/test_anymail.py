@@ -2,9 +2,8 @@
 
 import base64
 import json
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
 
 import django
@@ -13,6 +12,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from schedules.models import ChannelTrouble, ScheduledMessage
+from tests.loopback import serving
 from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
@@ -54,20 +54,16 @@ class Provider:
             def log_message(self, *args):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v3"
+        self.handler = Handler
 
 
 @pytest.fixture
 def provider(settings):
     provider = Provider()
-    thread = threading.Thread(target=provider.server.serve_forever, daemon=True)
-    thread.start()
-    use(settings, provider.url)
-    yield provider
-    provider.server.shutdown()
-    provider.server.server_close()
-    thread.join()
+    with serving(provider.handler) as root:
+        provider.url = f"{root}/v3"
+        use(settings, provider.url)
+        yield provider
 
 
 def use(settings, url, backend=BACKEND):

@@ -2,10 +2,9 @@
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from urllib.parse import parse_qs
 
@@ -19,6 +18,7 @@ from edx_ace.channel import ChannelType
 from sailthru.sailthru_client import get_signature_hash
 
 from schedules.models import ScheduledMessage
+from tests.loopback import serving
 from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
@@ -98,15 +98,8 @@ def sailthru_api(status: int, answer: object, headers: dict[str, str] | None = N
         def log_message(self, *args):
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", requests
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as url:
+        yield url, requests
 
 
 @pytest.fixture

@@ -221,6 +221,7 @@ def test_a_test_message_of_today_is_judged_by_the_clock_too(site, email_channel)
     assert "certificate" not in mail.body
 
 
+@pytest.mark.all_bins
 def test_workers_and_who_takes_over_from_them_know_where_the_day_came_from(late, email_channel, broker):
     call_command("send_upgrade_reminder", "example.com", date=str(late), verbosity=0)
     bins = broker()

@@ -202,6 +202,7 @@ def test_the_ratio_holds_back_nobody_or_everybody(ratio, held_back):
     assert (HoldBack.objects.count(), Schedule.objects.count()) == (held_back, 20 - held_back)
 
 
+@pytest.mark.slow
 def test_raising_the_ratio_only_adds_people():
     site = open_site()
 

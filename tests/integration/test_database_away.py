@@ -164,6 +164,7 @@ def test_nothing_is_handed_over_that_could_not_be_recorded(database, channel):
     assert is_all_sent_once(channel)
 
 
+@pytest.mark.all_bins
 def test_a_whole_day_gets_through_though_every_other_write_is_refused(database, channel):
     chance = random.Random(9)  # noqa: S311 - to be repeated, nothing secret
     database.refuses = lambda: chance.random() < 0.5

@@ -178,6 +178,7 @@ for number in range(40):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_no_row(tmp_path):
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     writers = [

@@ -61,6 +61,7 @@ def copy(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_type_that_is_added_by_the_how_to_says_its_own_words(copy):
     follow(copy)
     said = run_apart(SEND, copy, PYTHONPATH=str(ROOT)).splitlines()[-1]

@@ -123,6 +123,7 @@ def test_what_was_sent_is_sent_however_late_that_is_heard(uuid, run, way, theirs
     assert ledger.take_over(END + timedelta(days=1), 10) == []
 
 
+@pytest.mark.all_bins
 def test_a_run_that_is_finished_counts_what_is_heard_late(uuid, run):
     stale = lease(uuid, NOW)
     take_over(uuid, run, "recover")

@@ -225,6 +225,7 @@ def test_a_server_that_is_not_there_is_temporary(smtp_server):
     assert refusal() == (FailReason.CHANNEL_ERROR, True, "ConnectionRefusedError")
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_costs_the_timeout_and_is_temporary(server, settings):
     change(settings, SMTP_TIMEOUT_SECONDS=1)
     server.answers["DATA"] = HANG  # for ever
@@ -232,6 +233,7 @@ def test_a_server_that_hangs_costs_the_timeout_and_is_temporary(server, settings
     assert mail._new_backend().timeout == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_the_call_and_says_nothing_costs_the_timeout(smtp_server, settings):
     change(settings, SMTP_TIMEOUT_SECONDS=1)
     with socket.create_server(("127.0.0.1", 0)) as silent:

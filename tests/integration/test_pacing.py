@@ -127,6 +127,7 @@ def test_deliveries_take_turns(naps, rate, email_channel):
     assert delivering.pacing is pacing
 
 
+@pytest.mark.all_bins
 @pytest.mark.django_db
 def test_a_message_whose_turn_is_later_goes_back_until_then(naps, rate, email_channel):
     rate(django_email=0.01)  # one in 100 seconds; the first retry would be sooner
@@ -177,6 +178,7 @@ with connection.schema_editor() as editor:
 """
 
 
+@pytest.mark.slow
 def test_three_workers_together_keep_the_rate(tmp_path):
     database = json.dumps({"NAME": str(tmp_path / "pace.sqlite3"), "OPTIONS": {"timeout": 20}})
     subprocess.run([sys.executable, "-c", MIGRATE, database], check=True)  # noqa: S603 - our own interpreter

@@ -33,6 +33,7 @@ def run(tmp_path):
     return command
 
 
+@pytest.mark.slow
 def test_it_writes_every_message_in_every_variant_and_says_how_many(run, email_channel):
     expected = [
         f"{name}.{language}.{variant}"
@@ -48,6 +49,7 @@ def test_it_writes_every_message_in_every_variant_and_says_how_many(run, email_c
     assert email_channel == []
 
 
+@pytest.mark.slow
 def test_it_writes_what_is_asked_for(run):
     said = run(message=["courseupdate", "courseupdate"], language=["en", "he"])
     assert said.startswith(f"Wrote {2 * len(variants_of('courseupdate'))} previews")

@@ -25,6 +25,7 @@ def show(name="recurringnudge_day3", language="en", variant="one_course", **chan
     return preview(name, language, variant, today=TODAY, **changes)
 
 
+@pytest.mark.slow
 def test_every_message_has_a_preview_in_every_language_and_variant():
     for name in message_types.messages():
         for language in previewing.languages():

@@ -354,6 +354,7 @@ def test_a_flood_costs_no_queries(garden, email_channel, client, django_assert_n
             client.get("/schedules/click/x/dashboard")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_flood_over_http_counts_once(garden, email_channel, live_server, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, **OPENS}
@@ -541,6 +542,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_the_child_of_a_fork_does_not_wait_for_what_its_parent_has_to_tell():
     assert run_apart(FORK) == "naps: 0\n"

@@ -301,6 +301,7 @@ def test_a_site_writes_about_its_own_organizations():
     assert set(found("recurring_nudge", here, -3)) == {"alice", "bob"}
 
 
+@pytest.mark.all_bins
 def test_every_learner_is_in_exactly_one_bin_and_whole(settings):
     settings.SCHEDULES = {"RESOLVE_BATCH_SIZE": 2}
     site, bees, garden = open_site(), make_course("Bees"), make_course("Garden")

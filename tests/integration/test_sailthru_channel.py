@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
 
 import edx_ace.channel
@@ -24,6 +24,7 @@ from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, Sk
 from schedules.models import ScheduledMessage
 from schedules.optout import OptOutScope, opt_in, scopes_of
 from schedules.status import site_status
+from tests.loopback import serving
 from tests.world import enroll, free_port, make_course, make_learner, open_site, send_nudges
 
 NAME = "schedules_sailthru_email"
@@ -64,20 +65,16 @@ class Sailthru:
             def log_message(self, *args):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.handler = Handler
+        self.url = ""
 
 
 @pytest.fixture
 def api():
     api = Sailthru()
-    thread = threading.Thread(target=api.server.serve_forever, daemon=True)
-    thread.start()
-    yield api
-    api.closing.set()
-    api.server.shutdown()
-    api.server.server_close()
-    thread.join()
+    with serving(api.handler) as api.url:
+        yield api
+        api.closing.set()
 
 
 @pytest.fixture
@@ -305,6 +302,7 @@ def test_sailthru_sends_on_behalf_of_a_sites_own_address_only(client, api, value
     assert request["options"] == options
 
 
+@pytest.mark.slow
 def test_the_app_does_not_import_the_client_of_itself():
     code = (
         "import os, sys, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup(); "

@@ -182,6 +182,7 @@ def test_a_segment_that_is_not_there_costs_no_message(settings, server, email_ch
     assert len(email_channel) == 1
 
 
+@pytest.mark.all_bins
 def test_a_segment_that_hangs_is_waited_for_once(server, waits, email_channel, monkeypatch):
     server.hangs = True
     monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.5)
@@ -326,10 +327,12 @@ print(ScheduledMessage.objects.get().status, sorted(name for name in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_without_a_key_nothing_is_imported():
     assert run_apart(SEND) == "sent []\n"
 
 
+@pytest.mark.slow
 def test_with_a_key_it_is_imported(server):
     code = f"from django.conf import settings\nsettings.LMS_SEGMENT_KEY, url = 'k', {server.url!r}\n"
     code += "settings.SCHEDULES = {**settings.SCHEDULES, 'SEGMENT_URL': url}\n"
@@ -363,6 +366,7 @@ tell("parent after")
 """
 
 
+@pytest.mark.slow
 def test_children_of_a_process_that_told_something_tell_their_own(server):
     """As Celery's prefork pool does; and the last event leaves when the process ends, without a flush."""
     run_apart(FORK.format(url=server.url))
@@ -372,6 +376,7 @@ def test_children_of_a_process_that_told_something_tell_their_own(server):
     assert server.connection_count == 4  # none is shared: two processes must not speak in one TLS session
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_does_not_wait_long_for_a_segment_that_hangs(server):
     server.hangs = True
     run_apart(FORK.split("segment.flush()", maxsplit=1)[0].format(url=server.url))

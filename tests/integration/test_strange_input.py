@@ -119,6 +119,7 @@ def queries_with(value: str) -> Iterator[str]:
     yield from (f"/schedules/{path}?{value}" for path in ("open/x.gif", "click/x/dashboard", "unsubscribe/x"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segment", STRANGE, ids=SHORT.get)
 def test_no_path_breaks_a_page(staff, refused_by_postgresql, segment):
     paths = list(paths_with(segment))
@@ -127,6 +128,7 @@ def test_no_path_breaks_a_page(staff, refused_by_postgresql, segment):
     assert refused_by_postgresql == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", STRANGE, ids=SHORT.get)
 def test_no_query_breaks_a_page(staff, refused_by_postgresql, value):
     queries = list(queries_with(value))

@@ -25,6 +25,7 @@ def run(**options):
     return out.getvalue()
 
 
+@pytest.mark.all_bins
 def test_a_command_queues_and_workers_do_the_rest(broker, email_channel):
     open_site()
     alice = make_learner()
@@ -64,6 +65,7 @@ def test_a_test_run_goes_through_the_broker_too(broker, email_channel):
     assert [mail.to for mail in email_channel] == [["me@example.org"]] * 3
 
 
+@pytest.mark.all_bins
 def test_the_routing_key_names_the_queue(broker, settings):
     settings.ACE_ROUTING_KEY = "schedules"
     open_site()

@@ -11,7 +11,8 @@ from tests.services.databases import PostgreSQL
 from tests.services.processes import ROOT
 
 ROWS = 1_000_000
-MOST_SECONDS = 2.0
+#: Of the time that the same numbers take when each is asked for by itself, in the same run.
+MOST_OF_BASELINE = 0.5
 
 
 @pytest.fixture
@@ -23,8 +24,8 @@ def database(services):
     made.drop()
 
 
-def test_a_million_messages_are_counted_in_two_seconds(database, capsys):
-    command = [sys.executable, "-m", "benchmarks.reports", "--rows", str(ROWS), "--no-baseline", "--json"]
+def test_a_million_messages_are_counted_in_less_than_half_the_time_of_number_by_number(database, capsys):
+    command = [sys.executable, "-m", "benchmarks.reports", "--rows", str(ROWS), "--json"]
     environment = {**os.environ, "DATABASE_URL": database.url, "DJANGO_SETTINGS_MODULE": "demo.settings"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -32,7 +33,8 @@ def test_a_million_messages_are_counted_in_two_seconds(database, capsys):
     with capsys.disabled():
         for one in results:
             said = f"{one['report']}: {one['found']:,} messages in {one['best']:.2f} to {one['worst']:.2f} s"
-            sys.stdout.write(f"\n{said}")
+            sys.stdout.write(f"\n{said}; one by one {one['baseline']:.1f} s")
     assert max(result["found"] for result in results) == ROWS
     # Of three takings the best one: other programs may have been in the way of the others.
-    assert [result["report"] for result in results if result["best"] >= MOST_SECONDS] == []
+    slow = [one["report"] for one in results if one["best"] > MOST_OF_BASELINE * one["baseline"]]
+    assert slow == []
