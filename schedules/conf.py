@@ -46,6 +46,12 @@ DEFAULTS: Mapping[str, Any] = {
     "GOOGLE_ANALYTICS_URL": "https://www.google-analytics.com",
 }
 
+#: A day that is further from today may lie outside of the calendar.
+MOST_DAYS = 10_000
+
+#: The last week of a course that may be sent.
+MOST_WEEKS = 520
+
 
 class Conf:
     """The settings, by name. A value that cannot be used raises `ConfigurationError`."""
@@ -74,19 +80,22 @@ class Conf:
     def recurring_nudge_days(self) -> tuple[int, ...]:
         """Days after the start on which the nudge is due; each needs templates of its own."""
         days: Sequence[int] = self._own(
-            "RECURRING_NUDGE_DAYS", (list, tuple), _are_days, "a list of different whole numbers from 1"
+            "RECURRING_NUDGE_DAYS",
+            (list, tuple),
+            _are_days,
+            f"a list of different whole numbers from 1 to {MOST_DAYS}",
         )
         return tuple(days)
 
     @property
     def upgrade_reminder_days(self) -> int:
         """Days before the upgrade deadline on which the reminder is due."""
-        return self._count("UPGRADE_REMINDER_DAYS")
+        return self._count("UPGRADE_REMINDER_DAYS", most=MOST_DAYS)
 
     @property
     def course_update_weeks(self) -> int:
         """The last week, counted from the start, whose highlights are sent."""
-        return self._count("COURSE_UPDATE_WEEKS")
+        return self._count("COURSE_UPDATE_WEEKS", most=MOST_WEEKS)
 
     @property
     def hold_back_salt(self) -> str:
@@ -123,7 +132,10 @@ class Conf:
     def useful_life_days(self) -> Mapping[str, int]:
         """Message type -> days from its first run's start in which a message is worth sending; 3 where not named."""
         days: Mapping[str, int] = self._own(
-            "USEFUL_LIFE_DAYS", Mapping, _are_days_by_name, "a dict of message types and whole numbers from 1"
+            "USEFUL_LIFE_DAYS",
+            Mapping,
+            _are_days_by_name,
+            f"a dict of message types and whole numbers from 1 to {MOST_DAYS}",
         )
         return days
 
@@ -259,11 +271,15 @@ class Conf:
 
 
 def _are_days(days: Sequence[object]) -> bool:
-    return len(set(days)) == len(days) and all(type(day) is int and 1 <= day <= 10_000 for day in days)
+    are_numbers = all(type(day) is int and 1 <= day <= MOST_DAYS for day in days)
+    return are_numbers and len(set(days)) == len(days)
 
 
 def _is_web_url(url: str) -> bool:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
@@ -275,7 +291,10 @@ def _are_rates(rates: Mapping[object, object]) -> bool:
 
 
 def _are_days_by_name(days: Mapping[object, object]) -> bool:
-    return all(isinstance(name, str) and type(number) is int and number >= 1 for name, number in days.items())
+    return all(
+        isinstance(name, str) and type(number) is int and 1 <= number <= MOST_DAYS  # type: ignore[operator]
+        for name, number in days.items()
+    )
 
 
 def _derived_salt() -> str:

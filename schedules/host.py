@@ -239,7 +239,7 @@ def get_host() -> CheckedHost:
 def _load_host(path: str) -> CheckedHost:
     try:
         host_class = import_string(path)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}, which cannot be imported: {error}") from error
     if not (isinstance(host_class, type) and issubclass(host_class, Host)):
         raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}; give a subclass of schedules.host.Host.")

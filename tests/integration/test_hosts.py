@@ -105,6 +105,7 @@ def test_what_concerns_every_key_is_raised(error):
     ("path", "said"),
     [
         ("no.such.Host", "cannot be imported"),
+        (".", "cannot be imported"),
         ("schedules.testing.HostContract", "give a subclass of schedules.host.Host"),
         ("schedules.host.Host", "cannot be created"),
     ],

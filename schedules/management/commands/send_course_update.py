@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from schedules.conf import MOST_WEEKS
 from schedules.management.send_command import SendCommand
 from schedules.message_types.course_update import CourseUpdateResolver
 
@@ -24,6 +25,6 @@ class Command(SendCommand):
         weeks = options["weeks"]
         if weeks is None:
             return None
-        if not 1 <= weeks <= 520:
-            raise CommandError(f"--weeks is {weeks}; give a whole number from 1 to 520.")
+        if not 1 <= weeks <= MOST_WEEKS:
+            raise CommandError(f"--weeks is {weeks}; give a whole number from 1 to {MOST_WEEKS}.")
         return CourseUpdateResolver.day_offsets_of(weeks)
