@@ -24,6 +24,8 @@ def sendable(address: str) -> str | None:
     local_part, _, domain = address.strip().rpartition("@")
     if not _LOCAL_PART.fullmatch(local_part) or not local_part.isprintable():
         return None
+    if "=?" in local_part and "?=" in local_part:  # mail libraries would write to what the encoded word stands for
+        return None
     try:
         domain = ascii_host(domain)
     except ValueError:

@@ -292,8 +292,7 @@ def _are_rates(rates: Mapping[object, object]) -> bool:
 
 def _are_days_by_name(days: Mapping[object, object]) -> bool:
     return all(
-        isinstance(name, str) and type(number) is int and 1 <= number <= MOST_DAYS  # type: ignore[operator]
-        for name, number in days.items()
+        isinstance(name, str) and type(number) is int and 1 <= number <= MOST_DAYS for name, number in days.items()
     )
 
 

@@ -43,9 +43,9 @@ _NO_NAME = re.compile(r"[@/\\:<>{}]|\w[.。]\w{2,}|\bwww\b|(?:\d[\s()+.-]*){6}",
 # They turn the order of letters around, so that one reads what is not written (UAX 9).
 _OVERRIDES = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
-# Nobody sees them; but some languages write names with the two joiners, U+200C and U+200D.
+# Nobody sees them; but some languages write names with the two joiners and with variation selectors.
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-_JOINERS = "\u200c\u200d"
+_JOINERS = frozenset(map(chr, (0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
 class QuietRecipient(Recipient):

@@ -73,6 +73,8 @@ def test_a_domain_is_written_in_ascii_and_a_mailbox_keeps_its_name(address, asci
         "a" * 243 + "@example.com",
         "é" * 130 + "@example.com",
         "mailto:alice@example.com",
+        "=?utf-8?q?eve?=@example.com",
+        "=?utf-8?b?ZXZl?=@example.com",
     ],
 )
 def test_what_no_mail_can_be_sent_to_is_no_address(address):
