@@ -113,6 +113,10 @@ class CheckedAdmin(_ModelAdmin):
             response: HttpResponse = super().changelist_view(request, *args, **kwargs)
         except OverflowError as error:  # Django's drill-down by date asks for the day after the calendar's last
             raise Http404("There is no such day.") from error
+        except ValueError as error:  # and a filter for a year that no calendar has
+            if not any(name.endswith("__year") for name in request.GET):
+                raise
+            raise Http404("There is no such day.") from error
         return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

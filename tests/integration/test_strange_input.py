@@ -149,6 +149,11 @@ def test_no_day_of_the_calendar_breaks_a_page(staff, day):
     assert broken(staff, pages) == []
 
 
+@pytest.mark.parametrize("year", ["-1", "0", "10000"])
+def test_a_year_that_no_calendar_has_is_no_page(staff, year):
+    assert staff.get(f"/admin/schedules/scheduledmessage/?sent_at__year={year}").status_code in (302, 404)
+
+
 @pytest.mark.parametrize("domain", [NUL, LONG, "%00", "%ff"], ids=SHORT.get)
 def test_a_monitor_that_asks_about_no_site_gets_404(client, refused_by_postgresql, domain):
     open_site()
