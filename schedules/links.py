@@ -29,7 +29,7 @@ _DOMAIN_REMEDY = (
 
 _ON_THE_WEB = ("https", "http")
 _PLAIN_PATH = re.compile(r"/(?!/)[!-~]*")
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
 

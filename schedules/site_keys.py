@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from email.utils import getaddresses
 from typing import Any, NamedTuple
 
 from django.utils.functional import Promise
 
+from schedules.addresses import is_international, sendable
 from schedules.data import can_be_stored
 from schedules.links import ALLOWED_LINK, is_link
 from schedules.typed import shown
@@ -38,6 +40,11 @@ def _is_link(value: Any) -> bool:
 
 def _is_link_or_address(value: Any) -> bool:
     return _is_text(value) and is_link(str(value), or_address=True)
+
+
+def _is_sender(value: Any) -> bool:
+    found = [address for _, address in getaddresses([str(value)])] if _is_text(value) else []
+    return len(found) == 1 and sendable(found[0]) is not None and not is_international(found[0])
 
 
 def _is_org_filter(value: Any) -> bool:
@@ -85,7 +92,7 @@ KINDS: Mapping[str, Kind] = {
     "MKTG_URLS": _mapping(f"names, of which ROOT has {ALLOWED_LINK}", _is_link, only="ROOT"),
     "CONTACT_MAILING_ADDRESS": _TEXT,
     "CONTACT_EMAIL": _ADDRESS_TEXT,
-    "EMAIL_FROM_ADDRESS": _ADDRESS_TEXT,
+    "EMAIL_FROM_ADDRESS": _each("one e-mail address, ASCII to the left of the @", _is_sender),
     "UNSUBSCRIBE_ADDRESS": _ADDRESS_TEXT,
     "SOCIAL_MEDIA_URLS": _LINKS_AND_ADDRESSES,
     "SOCIAL_MEDIA_FOOTER_URLS": _LINKS_AND_ADDRESSES,
@@ -128,6 +135,9 @@ def problem(name: str, value: Any) -> Problem | None:
     for place, found in kind.faults(value):
         what = "(hidden)" if name.upper() in _SECRET else shown(found)
         return Problem(f"{name}{place}", f"is {what}; give {kind.allowed}.")
+    if not can_be_stored(str(value) if isinstance(value, Promise) else value):
+        what = "(hidden)" if name.upper() in _SECRET else shown(value)
+        return Problem(name, f"is {what}; give {kind.allowed}, without NUL and halves of characters.")
     return None
 
 

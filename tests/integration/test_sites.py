@@ -116,12 +116,16 @@ NO_LINKS = [
     "vbscript:x",
     "JavaScript://%0aalert(1)",
     "ftp://x/",
+    "/a\ud800",
 ]
 WRONG = {
-    "PLATFORM_NAME": [5, ["Meadow"], True],
+    "PLATFORM_NAME": [5, "a\ud800", ["Meadow"], True],
     "CONTACT_MAILING_ADDRESS": [5, {}],
     "CONTACT_EMAIL": [5, "help", "a@example.com\r\nBcc: b@example.com"],
-    "EMAIL_FROM_ADDRESS": [5, "Meadow", "a@example.com\nBcc: b@example.com"],
+    "EMAIL_FROM_ADDRESS": [
+        *(5, "Meadow", "a@example.com\nBcc: b@example.com", "a@b@example.com", "a@example.com, b@example.com"),
+        *("Jörg <jörg@example.com>", "a@☃☃.\ud800"),
+    ],
     "UNSUBSCRIBE_ADDRESS": [5, "leave"],
     "LOGO_URL": NO_LINKS,
     "HOMEPAGE_URL": NO_LINKS,
