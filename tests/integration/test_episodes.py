@@ -1,6 +1,7 @@
 """From enrolling to enrolling again is an episode: dates are computed from its beginning, and things are said once."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.contrib.lms.models import CourseEmailOptout
+from schedules.episodes import EarlierMessage
 from schedules.models import HoldBack, Schedule, ScheduledMessage
 from tests.world import (
     TODAY,
@@ -180,6 +182,22 @@ def test_other_courses_and_other_learners_are_told(site, mailoutbox):
     enroll(alice, bees, days_ago=2)
     send(days=1)
     assert len(mailoutbox) == 3
+
+
+@pytest.mark.parametrize(("microseconds", "is_told"), [(-1, False), (0, True)])
+def test_an_episode_begins_with_the_very_instant_of_enrolling(microseconds, is_told):
+    sent_at = started(3) + timedelta(microseconds=microseconds)
+    message = EarlierMessage(uuid=UUID(int=1), course_ids=frozenset({"c"}), sent_at=sent_at)
+    assert message.is_about(Schedule(course_id="c", enrolled_at=started(3))) is is_told
+
+
+def test_what_another_site_said_is_no_reason_to_say_nothing_here(site, mailoutbox):
+    harbor = open_site("harbor.example.org")
+    enroll(make_learner(), make_course())
+    for domain in (harbor.domain, site.domain):
+        call_command("send_recurring_nudge", domain, date=TODAY.isoformat(), verbosity=0)
+    assert outcomes(site=harbor) == outcomes(site=site) == ["sent"]
+    assert len(mailoutbox) == 2
 
 
 def test_what_went_out_meanwhile_is_seen_when_the_turn_comes(site, mailoutbox, broker):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -81,6 +81,44 @@ def test_a_learner_answered_for_another_is_written_to_by_nobody(school, monkeypa
         Status.FAILED,
         f"host-error: LmsHost.learners, asked for {BOB}, answered the Learner of {ALICE}; give each key its own.",
     )
+
+
+@pytest.mark.parametrize("question", ["learners", "enrollments", "course_links", "opt_outs"])
+def test_a_learner_whom_a_question_fails_for_is_not_written_to_and_the_others_are(school, monkeypatch, question):
+    answer = getattr(LmsHost, question)
+
+    def fail_for_bob(self, keys):
+        if any(BOB in (key if isinstance(key, tuple) else (key,)) for key in keys):
+            raise ValueError
+        return answer(self, keys)
+
+    monkeypatch.setattr(LmsHost, question, fail_for_bob)
+    send_nudges()
+    assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "host-error: ValueError"), CAROL: SENT}
+
+
+@pytest.mark.parametrize("question", ["courses", "verified_modes", "sections"])
+def test_a_course_that_a_question_fails_for_is_not_written_about_and_the_others_are(
+    email_channel, monkeypatch, question
+):
+    open_site()
+    alice = make_learner()
+    bees, garden = make_course("Bees", weeks=[["Fly"]]), make_course("Garden", weeks=[["Dig"]])
+    for course in (bees, garden):
+        enroll(alice, course, days_ago=7)
+    answer = getattr(LmsHost, question)
+
+    def fail_for_bees(self, ids):
+        if str(bees.pk) in ids:
+            raise ValueError
+        return answer(self, ids)
+
+    monkeypatch.setattr(LmsHost, question, fail_for_bees)
+    call_command("send_course_update", "example.com", date=TODAY.isoformat(), verbosity=0)
+    assert {tuple(row.course_ids): (row.status, row.reason) for row in ScheduledMessage.objects.all()} == {
+        (str(bees.pk),): (Status.FAILED, "host-error: ValueError"),
+        (str(garden.pk),): SENT,
+    }
 
 
 def test_a_link_that_is_none_is_its_keys_fault(school, monkeypatch):

@@ -1,5 +1,6 @@
 """A worker whose lease ran out comes back: what it says counts only if it sent the message, and it sends no other."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -324,6 +325,34 @@ def test_the_lease_begins_anew_with_each_hand_over(uuid):
     row = lease(uuid, NOW)
     assert ledger.confirm(row, LATER)
     assert ledger.take_over(LATER + timedelta(minutes=1), 10) == []
+
+
+def test_a_retry_is_ready_at_the_very_instant_at_which_it_is_due(uuid):
+    settle(lease(uuid, NOW), RETRY)
+    assert ledger.lease([uuid], RETRY.retry_at - timedelta(microseconds=1)) == []
+    assert [row.pk for row in ledger.lease([uuid], RETRY.retry_at)] == [uuid]
+
+
+def test_a_message_that_is_taken_up_again_begins_with_a_clean_record(uuid, run):
+    settle(lease(uuid, NOW), replace(FAILED, is_known=False))
+    assert (stored()["attempts"], stored()["unknown_faults"], stored()["reason"] != "") == (1, 1, True)
+    take_over(uuid, run, "run")
+    clean = {"status": Status.CLAIMED, "reason": "", "attempts": 0, "unknown_faults": 0, "due_at": None, "lease": None}
+    assert {name: stored()[name] for name in clean} == clean
+
+
+def test_what_was_left_longest_is_taken_over_first(uuid, run):
+    other = Entry(
+        uuid=UUID(int=2), user_id=make_learner("bob").pk, schedule_id=None, name="recurringnudge_day3", course_ids=()
+    )
+    ledger.claim(run, [other], NOW - timedelta(seconds=1))
+    assert [row.pk for _ in range(2) for row in ledger.take_over(LATER, 1)] == [other.uuid, uuid]
+
+
+def test_bins_are_taken_over_of_runs_begun_at_the_oldest_instant_and_since(run):
+    assert ledger.take_over_bins(LATER, oldest=NOW + timedelta(microseconds=1)) == []
+    ((row, bins),) = ledger.take_over_bins(LATER, oldest=NOW)
+    assert (row.pk, bins) == (run.uuid, list(range(ledger.BINS)))
 
 
 def test_a_learner_who_was_erased_in_the_meantime_is_not_written_to(suspended, email_channel):

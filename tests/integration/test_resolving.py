@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, CourseEnrollment, CourseMode, Section, SiteConfiguration
-from schedules.data import BINS, ExperienceType, Run, RunOrigin
+from schedules.data import BINS, CourseLinks, ExperienceType, Run, RunOrigin
 from schedules.message_types import resolver_for
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
@@ -151,6 +152,15 @@ def test_a_course_that_the_host_no_longer_knows_is_not_due():
     alice = make_learner()
     Schedule.objects.create(user=alice, course_id="course-v1:Gone+X+1", org="Gone", start_date=started(3))
     assert found("recurring_nudge", site, -3) == {}
+
+
+def test_a_course_that_the_host_has_no_links_for_leads_to_the_dashboard(monkeypatch):
+    monkeypatch.setattr(LmsHost, "course_links", lambda self, keys: {})
+    monkeypatch.setattr(LmsHost, "dashboard_url", lambda self, site_id: "/my-courses")
+    site = open_site()
+    enroll(make_learner(), make_course())
+    (decision,) = decide("recurring_nudge", site, -3)
+    assert decision.courses[0].links == CourseLinks(home="/my-courses")
 
 
 @pytest.mark.parametrize("address", ["", "  "])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from schedules import links
 from schedules.exceptions import ConfigurationError
 from schedules.links import (
     absolute_url,
@@ -135,3 +136,11 @@ def test_two_ways_to_write_a_host_mean_one():
     assert is_same_host("example.com/", "https://example.com")
     assert not is_same_host("example.com", "example.com:8000")
     assert not is_same_host("", "")
+
+
+@pytest.mark.parametrize(
+    "url", ["mailto:help", "mailto:", "https://example.com/\x07", " https://example.com/", "https://example.com/ "]
+)
+def test_neither_an_address_of_nobody_nor_a_url_with_blanks_or_control_characters_around_is_a_link(url):
+    assert not links.is_link(url, or_address=True)
+    assert links.is_link("mailto:help@example.com", or_address=True)
