@@ -10,6 +10,7 @@ from threading import Barrier
 from urllib.parse import unquote
 
 import pytest
+from django.db import connection
 from edx_ace.message import Message
 from edx_ace.recipient import Recipient
 from edx_ace.renderers import RenderedEmail
@@ -67,7 +68,10 @@ def test_threads_that_send_at_once_print_nothing_and_leave_standard_output_alone
 
     def send(message):
         together.wait()
-        delivering.send_sample(message, site_id=1)
+        try:
+            delivering.send_sample(message, site_id=1)
+        finally:
+            connection.connection.close()  # the thread's own; Django keeps one that is in memory
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send, messages))

@@ -90,8 +90,8 @@ def dying(at):
 @contextmanager
 def broker_at(port):
     """Celery with a broker on that port, where there may be none."""
-    before = {name: current_app.conf[name] for name in ("task_always_eager", "broker_write_url")}
-    current_app.conf.update(task_always_eager=False, broker_write_url=f"amqp://127.0.0.1:{port}//")
+    before = {name: current_app.conf[name] for name in ("CELERY_TASK_ALWAYS_EAGER", "broker_write_url")}
+    current_app.conf.update(CELERY_TASK_ALWAYS_EAGER=False, broker_write_url=f"amqp://127.0.0.1:{port}//")
     yield
     current_app.conf.update(before)
 

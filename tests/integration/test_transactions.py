@@ -36,7 +36,7 @@ def other():
     connections.databases[alias] = {**connections.databases["default"], "NAME": ":memory:"}
     connections[alias].connect()
     yield alias
-    connections[alias].close()
+    connections[alias].connection.close()  # Django keeps one that is in memory
     del connections[alias]
     del connections.databases[alias]
 

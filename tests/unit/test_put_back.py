@@ -54,7 +54,7 @@ CHANGES = {
     "what is in a setting": (lambda: settings.SCHEDULES.update(HOST="x.Y"), lambda: settings.SCHEDULES.get("HOST")),
     "an override": (override_settings(LANGUAGE_CODE="he").enable, translation.get_language),
     "Celery": (
-        lambda: setattr(current_app.conf, "task_always_eager", False),
+        lambda: current_app.conf.update(CELERY_TASK_ALWAYS_EAGER=False),
         lambda: current_app.conf.task_always_eager,
     ),
     "a queue": (queue_a_task, lambda: list(Channel.queues)),
