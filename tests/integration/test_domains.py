@@ -1,12 +1,16 @@
 """A site's domain in whatever way it was entered: each header and link is made of it as it was meant, in ASCII."""
 
 import re
+from datetime import date
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.data import Run
+from schedules.message_types.base import base_context
+from schedules.message_types.recurring_nudge import RecurringNudgeResolver
 from schedules.models import ScheduledMessage, SendRun
 from schedules.sites import find_site, site_at
 from schedules.testing import FakeHost
@@ -119,12 +123,12 @@ def test_a_site_is_found_by_its_name_in_either_script():
     assert site_at("nobody.example") is None
 
 
+def base_of(site, *, host=None, today=TODAY):
+    run = Run(message_type="recurring_nudge", site_id=site.pk, today=today, day_offset=-3, uuid=uuid4())
+    return base_context(RecurringNudgeResolver(run, site, host))
+
+
 def test_each_name_of_the_base_context_may_be_the_sites_own():
-    from uuid import uuid4
-
-    from schedules.message_types.base import base_context
-    from schedules.message_types.recurring_nudge import RecurringNudgeResolver
-
     site = open_site()
     own = {
         "homepage_url": "/welcome",
@@ -144,7 +148,18 @@ def test_each_name_of_the_base_context_may_be_the_sites_own():
         "logo_url": "https://example.com/logo.png",
         "social_media_urls": {"mail": "mailto:hello@example.com", "x": "https://example.com/x"},
     }
-    run = Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
     for change in (str.lower, str.upper):
         host = FakeHost(site_values={site.pk: {change(name): value for name, value in own.items()}})
-        assert base_context(RecurringNudgeResolver(run, site, host)) == whole
+        assert base_of(site, host=host) == whole
+
+
+def test_the_sites_own_homepage_comes_before_the_marketing_site(settings):
+    settings.FEATURES, settings.MKTG_URLS = {"ENABLE_MKTG_SITE": True}, {"ROOT": "https://www.example.org"}
+    site = open_site()
+    assert base_of(site)["homepage_url"] == "https://www.example.org"
+    own = FakeHost(site_values={site.pk: {"homepage_url": "/welcome"}})
+    assert base_of(site, host=own)["homepage_url"] == "https://example.com/welcome"
+
+
+def test_the_year_of_the_copyright_is_the_runs():
+    assert base_of(open_site(), today=date(2031, 1, 1))["copyright_year"] == 2031

@@ -122,6 +122,15 @@ def test_who_refuses_may_say_when_to_come_back(channel):
     assert one().due_at == later
 
 
+def test_who_wants_to_be_asked_again_at_once_is_asked_when_it_is_time(channel):
+    open_site()
+    enroll(make_learner(), make_course())
+    begun = timezone.now()
+    channel.errors += [busy(retry_at=begun + timedelta(seconds=1))]
+    send()
+    assert one().due_at > begun + timedelta(seconds=29)
+
+
 def test_waiting_for_ones_turn_is_no_try(channel, monkeypatch, settings):
     settings.SCHEDULES = {"RETRY_ATTEMPTS": 2}
     open_site()
