@@ -47,10 +47,10 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 #: A day that is further from today may lie outside of the calendar.
-MOST_DAYS = 10_000
+MAX_DAYS = 10_000
 
 #: The last week of a course that may be sent.
-MOST_WEEKS = 520
+MAX_WEEKS = 520
 
 
 class Conf:
@@ -83,19 +83,19 @@ class Conf:
             "RECURRING_NUDGE_DAYS",
             (list, tuple),
             _are_days,
-            f"a list of different whole numbers from 1 to {MOST_DAYS}",
+            f"a list of different whole numbers from 1 to {MAX_DAYS}",
         )
         return tuple(days)
 
     @property
     def upgrade_reminder_days(self) -> int:
         """Days before the upgrade deadline on which the reminder is due."""
-        return self._count("UPGRADE_REMINDER_DAYS", most=MOST_DAYS)
+        return self._count("UPGRADE_REMINDER_DAYS", most=MAX_DAYS)
 
     @property
     def course_update_weeks(self) -> int:
         """The last week, counted from the start, whose highlights are sent."""
-        return self._count("COURSE_UPDATE_WEEKS", most=MOST_WEEKS)
+        return self._count("COURSE_UPDATE_WEEKS", most=MAX_WEEKS)
 
     @property
     def hold_back_salt(self) -> str:
@@ -135,7 +135,7 @@ class Conf:
             "USEFUL_LIFE_DAYS",
             Mapping,
             _are_days_by_name,
-            f"a dict of message types and whole numbers from 1 to {MOST_DAYS}",
+            f"a dict of message types and whole numbers from 1 to {MAX_DAYS}",
         )
         return days
 
@@ -271,7 +271,7 @@ class Conf:
 
 
 def _are_days(days: Sequence[object]) -> bool:
-    are_numbers = all(type(day) is int and 1 <= day <= MOST_DAYS for day in days)
+    are_numbers = all(type(day) is int and 1 <= day <= MAX_DAYS for day in days)
     return are_numbers and len(set(days)) == len(days)
 
 
@@ -292,7 +292,7 @@ def _are_rates(rates: Mapping[object, object]) -> bool:
 
 def _are_days_by_name(days: Mapping[object, object]) -> bool:
     return all(
-        isinstance(name, str) and type(number) is int and 1 <= number <= MOST_DAYS for name, number in days.items()
+        isinstance(name, str) and type(number) is int and 1 <= number <= MAX_DAYS for name, number in days.items()
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from schedules.conf import MOST_WEEKS
+from schedules.conf import MAX_WEEKS
 from schedules.management.send_command import SendCommand
 from schedules.message_types.course_update import CourseUpdateResolver
 
@@ -25,6 +25,6 @@ class Command(SendCommand):
         weeks = options["weeks"]
         if weeks is None:
             return None
-        if not 1 <= weeks <= MOST_WEEKS:
-            raise CommandError(f"--weeks is {weeks}; give a whole number from 1 to {MOST_WEEKS}.")
+        if not 1 <= weeks <= MAX_WEEKS:
+            raise CommandError(f"--weeks is {weeks}; give a whole number from 1 to {MAX_WEEKS}.")
         return CourseUpdateResolver.day_offsets_of(weeks)
