@@ -156,7 +156,7 @@ def organizations(values: Any) -> frozenset[str]:
         if claimed:
             texts = [claimed] if isinstance(claimed, str) else claimed
             return (
-                frozenset(org for org in texts if isinstance(org, str))
+                frozenset(org for org in texts if isinstance(org, str) and can_be_stored(org))
                 if isinstance(texts, Collection)
                 else frozenset()
             )

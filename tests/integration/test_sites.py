@@ -66,6 +66,8 @@ def test_nonsense_in_the_filter_is_refused_with_the_remedy(nonsense):
         ({"MeadowX": 1}, {"MeadowX"}),
         (["MeadowX", 5], {"MeadowX"}),
         (b"MeadowX", set()),
+        (["MeadowX", "a\ud800"], {"MeadowX"}),
+        ("a\x00", set()),
         ("MeadowX", {"MeadowX"}),
     ],
 )
