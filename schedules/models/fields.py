@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models.lookups import IContains
 
 
 class EnrolledAtField(models.DateTimeField):
@@ -34,3 +35,14 @@ class ExactCharField(models.CharField):
             is_mariadb = connection.mysql_is_mariadb
             parameters["collation"] = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
         return parameters
+
+
+@ExactCharField.register_lookup
+class _FoldingIContains(IContains):
+    """What staff search by does not ask for upper and lower case: not on MariaDB and MySQL, either."""
+
+    def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> tuple[str, Any]:
+        sql, params = super().process_lhs(compiler, connection, lhs)
+        if connection.vendor == "mysql":  # there the collation decides, and the column's is byte for byte
+            sql = f"CONVERT({sql} USING utf8mb4) COLLATE utf8mb4_general_ci"
+        return sql, params

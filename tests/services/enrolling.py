@@ -168,6 +168,9 @@ def _told_about_ids() -> dict[str, Any]:
         "given": given,
         "opt_outs": [one for one in given if OptOut.objects.filter(course_id=one).count() == 1],
         "deadlines": [given[number - 1] for number in days.values() if number],
+        "found_by_staff": [
+            row.course_id for row in OptOut.objects.filter(course_id__icontains="CASEX+intro").order_by("pk")
+        ],
         "overrides": [one for one in given if WaffleFlagCourseOverride.objects.filter(course_id=one).count() == 1],
     }
 

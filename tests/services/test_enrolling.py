@@ -115,6 +115,7 @@ def test_ids_that_differ_by_case_accents_or_blanks_are_different_ids(inside):
     found = json.loads(inside("ids"))
     assert found["opt_outs"] == found["deadlines"] == found["overrides"] == found["given"]
     assert found["checks"] == []
+    assert found["given"][:2] == found["found_by_staff"][:2]
 
 
 @pytest.mark.parametrize("database", [MariaDB], indirect=True)
