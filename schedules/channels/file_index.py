@@ -117,7 +117,7 @@ def _append(index: Path, letter: Letter) -> bool:
 def _page(directory: Path) -> str:
     """The whole index, oldest first; its script turns that round."""
     begin, end = _frame()
-    letters = [letter for path in directory.glob("*.html") if path.name != INDEX and (letter := _read(path))]
+    letters = [_read(path) for path in directory.glob("*.html") if path.name != INDEX and path.is_file()]
     letters.sort(key=lambda letter: (letter.written_at, letter.file))
     return "".join([begin, *map(_row, letters), end])
 
@@ -152,20 +152,19 @@ def _note(letter: Letter) -> str:
     return _NOTE.format(json.dumps(asdict(letter)).translate(_NO_MARKUP))
 
 
-def _read(path: Path) -> Letter | None:
-    """What a file's note says; where there is none, such as in a file of edx-ace's own channel, its name alone.
+def _read(path: Path) -> Letter:
+    """What a file's note says; its name alone where there is none, such as in a file of edx-ace's own channel.
 
-    `None` for a file that has gone meanwhile.
+    And of one that cannot be read: another user's, or one that has gone meanwhile.
     """
-    try:
+    note, written_at = "", ""
+    with suppress(OSError):
+        written_at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC).isoformat()
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - MAX_NOTE_BYTES))
             note = file.read().decode(errors="replace").rpartition("\n<!-- ")[2].removesuffix(" -->\n")
-            written_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, tz=UTC)
-    except FileNotFoundError:
-        return None
     try:
         return Letter(**{**{name: str(value) for name, value in json.loads(note).items()}, "file": path.name})
     except (ValueError, TypeError, AttributeError):
-        return Letter(file=path.name, written_at=written_at.isoformat())
+        return Letter(file=path.name, written_at=written_at)

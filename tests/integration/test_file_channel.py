@@ -138,6 +138,21 @@ def test_what_other_hands_do_to_the_folder_is_seen_at_the_next_message(tmp_path)
     assert len(written(tmp_path)) == 3
 
 
+def test_what_cannot_be_read_is_listed_by_its_name_and_a_folder_is_no_message(tmp_path, monkeypatch):
+    unreadable = add(tmp_path, 1, subject="Another user's")
+    (tmp_path / "saved.html").mkdir()
+    open_path = file_index.Path.open
+
+    def refuse(path, *args, **kwargs):
+        if path == unreadable:
+            raise PermissionError
+        return open_path(path, *args, **kwargs)
+
+    monkeypatch.setattr(file_index.Path, "open", refuse)
+    add(tmp_path, 2, subject="Mine")
+    assert {subject for _, subject, _ in rows_of(tmp_path)} == {unreadable.name, "Mine"}
+
+
 @pytest.mark.parametrize("damage", ["missing", "torn", "another page", "empty"])
 def test_an_index_that_is_damaged_is_made_anew(tmp_path, damage):
     add(tmp_path, 1, subject="First")
