@@ -55,7 +55,7 @@ def compose(
     message.uuid = entry.uuid
     if sender := resolver.site_values.get("EMAIL_FROM_ADDRESS"):
         # Not the default: mail channels know that themselves, and Sailthru would send on its behalf.
-        message.options["from_address"] = ascii_address(str(sender))
+        message.options["from_address"] = ascii_address(str(sender).strip())
     file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
     message.options["output_file_path"] = str(conf.file_email_directory / file_name)
     message.headers = {

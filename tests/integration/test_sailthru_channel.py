@@ -292,7 +292,7 @@ def test_a_wrong_key_is_tried_once_for_all_learners(client, api):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("values", "options"),
-    [({}, {}), ({"email_from_address": ""}, {}), ({"email_from_address": "us@x.org"}, {"behalf_email": "us@x.org"})],
+    [({}, {}), ({"email_from_address": ""}, {}), ({"email_from_address": " us@x.org "}, {"behalf_email": "us@x.org"})],
 )
 def test_sailthru_sends_on_behalf_of_a_sites_own_address_only(client, api, values, options):
     SiteConfiguration.objects.create(site=open_site(), enabled=True, site_values=values)
