@@ -40,6 +40,10 @@ class OwnWordsForm(forms.ModelForm):
         self.instance.placeholders = chosen[0].placeholders if chosen else PLACEHOLDERS
         return super().clean()
 
+    def clean_intro(self) -> str:
+        """Browsers send two characters for a line break, which counts as one."""
+        return str(self.cleaned_data["intro"]).replace("\r\n", "\n")
+
 
 @admin.register(OwnWords)
 class OwnWordsAdmin(KeyedConfigurationPage):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from schedules import delivering
 from schedules.data import Course, Learner, SkipReason
-from schedules.exceptions import ConfigurationError, DeliveryError, SkipRecipient, where
+from schedules.exceptions import ConfigurationError, DeliveryError, OptedOut, SkipRecipient, where
 from schedules.host import get_host
 from schedules.links import absolute_url
 from schedules.message_types import messages
@@ -36,6 +36,7 @@ VARIANT_LABELS = {
 
 _ONE = "one_course"
 _NEVER = _("This message is never like that. Choose another kind of preview.")
+_NOT_TAKEN = _("Not sent: the channel did not take it (%s).")
 _SKIPPED: dict[str, Any] = {
     SkipReason.POLICY: _("Not sent: a policy denies it."),
     SkipReason.BAD_ADDRESS: _(
@@ -107,10 +108,12 @@ def _explained() -> Iterator[None]:
         yield
     except SampleError:
         raise
+    except OptedOut as skip:  # at the channel's: staff did not ask for what is theirs there
+        raise SampleError(_NOT_TAKEN % skip.reason) from skip
     except SkipRecipient as skip:
         raise SampleError(_SKIPPED.get(skip.reason, _NEVER)) from skip
     except DeliveryError as error:
-        raise SampleError(_("Not sent: the channel did not take it (%s).") % error) from error
+        raise SampleError(_NOT_TAKEN % error) from error
     except ConfigurationError as error:
         raise SampleError(str(error)) from error
     except NoValueError as error:

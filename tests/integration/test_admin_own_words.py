@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -11,6 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 import schedules
+from schedules import delivering
+from schedules.exceptions import OptedOut
 from schedules.models import OwnWords, ScheduledMessage, SendRun
 from tests.integration.test_own_words import NUDGE, write
 from tests.world import free_port, make_course
@@ -77,6 +80,12 @@ def test_mistakes_are_told_beside_their_field_and_nothing_is_saved(admin_client)
     assert errors["button_label"] == ["Ensure this value has at most 40 characters (it has 41)."]
     assert errors["course_id"] == ["The LMS knows no course nothing. Copy the id from the course's address."]
     assert not OwnWords.objects.exists()
+
+
+def test_a_line_break_counts_as_one_character_though_browsers_send_two(admin_client):
+    assert post(admin_client, PREVIEW, intro="a\r\n" * 1500).json()["errors"] == {}
+    post(admin_client, ADD, intro="a\r\n" * 1500)
+    assert OwnWords.objects.get().intro == ("a\n" * 1500).strip()
 
 
 @pytest.mark.parametrize(
@@ -281,6 +290,12 @@ def test_a_channel_that_refuses_is_named(admin_client, email_channel, smtp_serve
     smtp_server(free_port())
     answer = post(admin_client, SEND).json()
     assert answer["problem"] == "Not sent: the channel did not take it (channel-error: ConnectionRefusedError)."
+
+
+def test_who_opted_out_at_the_channel_is_told_so(admin_client, email_channel, monkeypatch):
+    monkeypatch.setattr(delivering, "send_sample", Mock(side_effect=OptedOut))
+    answer = post(admin_client, SEND).json()
+    assert answer["problem"] == "Not sent: the channel did not take it (opted-out)."
 
 
 def test_without_a_channel_it_says_which_setting_to_look_at(admin_client, settings):
