@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.core import mail
+from django.core.management import call_command
 
 from schedules import data, deadlines
 from schedules.contrib.lms.models import Course, CourseMode
@@ -169,3 +170,18 @@ def test_a_mode_that_expires_at_the_first_instant_of_the_day_can_still_be_bought
     Schedule.objects.update(upgrade_deadline=datetime(2026, 3, 20, 12, tzinfo=UTC))
     CourseMode.objects.filter(mode_slug="verified").update(expiration_datetime=MIDNIGHT)
     assert "verified certificate" in said_to_alice()
+
+
+def test_a_reminder_names_all_of_its_courses_and_an_update_all_highlights(alice, email_channel):
+    names = [f"Course {number:02}" for number in range(12)]
+    for name in names:
+        enroll(alice, make_course(name, price=9), days_ago=19)
+    highlights = [f"Highlight {number:02}" for number in range(12)]
+    enroll(alice, make_course("Garden", weeks=[highlights]), days_ago=7)
+    for command in ("send_upgrade_reminder", "send_course_update"):
+        call_command(command, "example.com", date=TODAY.isoformat(), verbosity=0)
+    reminder, update = email_channel
+    for part in (reminder.body, html_of(reminder)):
+        assert [name in part for name in names] == [True] * 12
+    for part in (update.body, html_of(update)):
+        assert [text in part for text in highlights] == [True] * 12

@@ -95,6 +95,14 @@ def test_what_a_host_says_instead_of_our_styles_is_what_the_policy_allows(tmp_pa
         assert f"style-src 'self' 'sha256-{digest}'" in answer["Content-Security-Policy"]
 
 
+def test_the_headers_do_not_depend_on_the_projects_middleware(client, settings):
+    others = {"SecurityMiddleware", "XFrameOptionsMiddleware"}
+    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path.rpartition(".")[2] not in others]
+    for path in ("/login", "/schedules/unsubscribe/x", "/schedules/health/x"):
+        answer = client.get(path)
+        assert (answer["X-Content-Type-Options"], answer["X-Frame-Options"]) == ("nosniff", "DENY")
+
+
 def test_what_a_view_says_itself_stays():
     from django.http import HttpResponse
 
