@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -25,6 +26,12 @@ _MISTAKES = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirector
 
 #: Of the answers that say “not so” (RFC 9110, 15.5), those that a later request may not get.
 _LATER = {408, 425, 429}
+
+#: How clients of HTTP, gRPC, Redis, MongoDB and the like call what they meet where nobody answers: by no common class.
+_NAMED_OUTAGE = re.compile(
+    r"Timeout|TimedOut|Unavailable|Disconnect|Connect(ion|or)?Error|ConnectionClosed|AutoReconnect|MaxRetryError"
+    r"|RemoteProtocolError|IncompleteRead|BadStatusLine"
+)
 
 
 class Question:
@@ -58,10 +65,13 @@ def is_outage(error: BaseException) -> bool:
         return False
     if isinstance(error, Error):
         return is_transient(error)
-    if isinstance(error, OSError) and not isinstance(error, _MISTAKES):
-        response = getattr(error, "response", None)
-        status = getattr(response, "status_code", getattr(error, "code", None))
-        return not (isinstance(status, int) and 400 <= status < 500 and status not in _LATER)
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", getattr(error, "code", None))
+    if isinstance(status, int) and 400 <= status < 600:
+        return status >= 500 or status in _LATER
+    is_connections = isinstance(error, OSError) and not isinstance(error, _MISTAKES)
+    if is_connections or any(_NAMED_OUTAGE.search(kind.__name__) for kind in type(error).__mro__):
+        return True
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return cause is not None and is_outage(cause)
 

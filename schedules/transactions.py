@@ -19,10 +19,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How often a transaction is tried, and for how long, for somebody waits; and the pause in between. At most.
-MAX_TRIES = 8
+#: How often a transaction is tried, and for how long, for somebody waits; and the pause in between, which grows, so
+#: that a crowd disperses. At most.
+MAX_TRIES = 24
 MAX_SECONDS = 5
-MAX_PAUSE_SECONDS = 0.1
+FIRST_PAUSE_SECONDS = 0.02
+MAX_PAUSE_SECONDS = 0.3
 
 
 def database() -> str:
@@ -69,5 +71,6 @@ def in_own_transaction(work: Callable[[], T]) -> T:
             if number == MAX_TRIES or time.monotonic() > until:
                 raise
             connections[alias].close_if_unusable_or_obsolete()
-            time.sleep(random.uniform(0, MAX_PAUSE_SECONDS))  # noqa: S311 - jitter is no secret
+            pause = min(FIRST_PAUSE_SECONDS * 2 ** (number - 1), MAX_PAUSE_SECONDS)
+            time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter is no secret
     raise AssertionError  # for mypy: the count has no end

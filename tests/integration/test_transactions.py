@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, connections, transaction
 from django.urls import reverse
 
-from schedules import api, creating, signals
+from schedules import api, creating, signals, transactions
 from schedules.contrib.lms.models import CourseEnrollment
 from schedules.models import HoldBack, OptOut, Schedule, ScheduleExperience
 from schedules.optout import OptOutScope
@@ -126,6 +126,21 @@ def test_who_is_in_the_way_is_waited_for(error, words):
     with refusing(error, words):
         enroll(alice, garden)
     assert ScheduleExperience.objects.get().schedule.user == alice
+
+
+def test_a_crowd_disperses(monkeypatch):
+    bounds, fails = [], iter(range(15))
+    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(transactions.random, "uniform", lambda least, most: bounds.append(most) or 0)
+
+    def work():
+        if next(fails, None) is not None:
+            raise OperationalError("could not serialize access")
+        return "done"
+
+    assert transactions.in_own_transaction(work) == "done"
+    assert bounds[:3] == [0.02, 0.04, 0.08]
+    assert max(bounds) == transactions.MAX_PAUSE_SECONDS
 
 
 def test_a_hold_back_too_is_tried_again():

@@ -1,5 +1,6 @@
 """What a host answers is looked at where it comes in: each field's type, whose answer it is, whether waiting helps."""
 
+import http.client
 import urllib.error
 from collections import UserDict
 from dataclasses import fields
@@ -267,10 +268,18 @@ def caused_by(error, cause):
     return error
 
 
-def answered(status):
+class ForeignStatusError(Exception):
+    """An answer of HTTP, by a class that nobody else knows."""
+
+    def __init__(self, *, response):
+        super().__init__()
+        self.response = response
+
+
+def answered(status, of=requests.HTTPError):
     response = requests.Response()
     response.status_code = status
-    return requests.HTTPError(response=response)
+    return of(response=response)
 
 
 AWAY = [
@@ -288,6 +297,12 @@ AWAY = [
     InterfaceError("connection already closed"),
     HostError("the LMS is restarting", is_temporary=True),
     caused_by(RuntimeError("the client says"), ConnectionResetError()),
+    http.client.IncompleteRead(b""),
+    *(
+        type(name, (Exception,), {})()
+        for name in ("ReadTimeout", "ConnectError", "ServiceUnavailable", "AutoReconnect")
+    ),
+    answered(503, of=ForeignStatusError),  # no OSError, as that of httpx is none
 ]
 WRONG_FOR_GOOD = [
     RuntimeError(),
@@ -295,6 +310,7 @@ WRONG_FOR_GOOD = [
     FileNotFoundError(),
     PermissionError(),
     answered(404),
+    answered(404, of=ForeignStatusError),
     urllib.error.HTTPError("https://lms.example.com", 403, "Forbidden", {}, None),
     HostError("there is no such course"),
     caused_by(HostError("there is no such course"), ConnectionError()),
