@@ -31,6 +31,8 @@ _LATER = {408, 425, 429}
 _NAMED_OUTAGE = re.compile(
     r"Timeout|TimedOut|Unavailable|Disconnect|Connect(ion|or)?Error|ConnectionClosed|AutoReconnect|MaxRetryError"
     r"|RemoteProtocolError|IncompleteRead|BadStatusLine"
+    # Drivers of databases that the host asks itself (PEP 249): the connection, and what the server could not do.
+    r"|^OperationalError$|^InterfaceError$"
 )
 
 
@@ -65,11 +67,13 @@ def is_outage(error: BaseException) -> bool:
         return False
     if isinstance(error, Error):
         return is_transient(error)
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_outage, error.exceptions))
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", getattr(error, "code", None))
     if isinstance(status, int) and 400 <= status < 600:
         return status >= 500 or status in _LATER
-    is_connections = isinstance(error, OSError) and not isinstance(error, _MISTAKES)
+    is_connections = isinstance(error, OSError | EOFError) and not isinstance(error, _MISTAKES)
     if is_connections or any(_NAMED_OUTAGE.search(kind.__name__) for kind in type(error).__mro__):
         return True
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -42,6 +42,10 @@ _SIZE_CODES = frozenset({452, 552})
 #: Enhanced status codes (RFC 3463) that name the sender's address, and the password.
 _SENDERS_STATUS = re.compile(r"\s*[45]\.1\.[78]\b")
 _PASSWORD_STATUS = re.compile(r"\s*[45]\.7\.[89]\b")
+#: What servers hold against the machine that they speak with, by whatever code, and mostly at RCPT.
+_OUR_MACHINE = re.compile(r"\bclient host\b|\bblocked using\b|\bdnsbl\b|\brbl\b", re.IGNORECASE)
+#: The server closes the connection (RFC 5321, 4.2.3), whatever it was asked.
+_CLOSING = 421
 
 # HTTP (RFC 9110, 6585) ----------------------------------------------------------------------------
 _HTTP_LATER = frozenset({408, 425, 429, *range(500, 600)})
@@ -150,8 +154,11 @@ def _answer(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> Deliv
     detail = _text(code, answer, addresses)
     status = detail.partition(" ")[2]
     is_senders = bool(_SENDERS_STATUS.match(status))
-    if is_senders or code in _PASSWORD_CODES or _PASSWORD_STATUS.match(status):
+    is_everybodys = code in _PASSWORD_CODES or _PASSWORD_STATUS.match(status) or _OUR_MACHINE.search(status)
+    if is_senders or is_everybodys:
         return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=is_senders)
+    if code == _CLOSING:
+        return _in_doubt(detail, FailReason.CHANNEL_REFUSED)
     return DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=code < 500)
 
 

@@ -5,7 +5,7 @@ import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from smtplib import SMTPServerDisconnected
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
 
 import httpx
 import pytest
@@ -66,6 +66,10 @@ def httpx_error(status):
     return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
 
 
+def at_rcpt(code, said):
+    return SMTPRecipientsRefused({"alice@learners.example.com": (code, said.encode())})
+
+
 @pytest.mark.parametrize("wrap", [lambda error: error, wrapped], ids=["itself", "as a cause"])
 @pytest.mark.parametrize(
     ("error", "expected"),
@@ -81,6 +85,11 @@ def httpx_error(status):
         (OSError(28, "No space left on device"), LATER),
         (SMTPServerDisconnected(), LATER),
         (http.client.IncompleteRead(b""), LATER),
+        # Answers that speak of the machine that asks, or of nobody
+        (at_rcpt(554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example.org"), CHANNELS),
+        (at_rcpt(550, "5.7.1 Mail refused: listed by our RBL"), CHANNELS),
+        (at_rcpt(550, "5.7.1 The recipient takes no mail from strangers"), MESSAGES),
+        (SMTPDataError(421, b"4.3.2 shutting down"), LATER),
         # HTTP
         *((BackendError(status_code=status), LATER) for status in (408, 425, 429, 500, 502, 503, 504, 599)),
         *((BackendError(status_code=status), CHANNELS) for status in (401, 402, 403, 404, 407)),

@@ -302,6 +302,9 @@ AWAY = [
         type(name, (Exception,), {})()
         for name in ("ReadTimeout", "ConnectError", "ServiceUnavailable", "AutoReconnect")
     ),
+    EOFError(),  # of telnetlib's, ftplib's and the like
+    type("OperationalError", (Exception,), {})("server closed the connection"),  # a driver's own
+    ExceptionGroup("both replicas", [ConnectionError(), TimeoutError()]),
     answered(503, of=ForeignStatusError),  # no OSError, as that of httpx is none
 ]
 WRONG_FOR_GOOD = [
@@ -313,6 +316,7 @@ WRONG_FOR_GOOD = [
     answered(404, of=ForeignStatusError),
     urllib.error.HTTPError("https://lms.example.com", 403, "Forbidden", {}, None),
     HostError("there is no such course"),
+    ExceptionGroup("one of them for good", [ConnectionError(), KeyError(1)]),
     caused_by(HostError("there is no such course"), ConnectionError()),
 ]
 
