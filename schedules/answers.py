@@ -61,10 +61,8 @@ def is_outage(error: BaseException) -> bool:
 
     What the host says itself, by a `HostError`, holds.
     """
-    if isinstance(error, HostError):
-        return error.is_temporary
-    if isinstance(error, ConfigurationError):
-        return False
+    if isinstance(error, HostError | ConfigurationError):
+        return isinstance(error, HostError) and error.is_temporary
     if isinstance(error, Error):
         return is_transient(error)
     if isinstance(error, BaseExceptionGroup):
