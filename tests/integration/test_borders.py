@@ -7,10 +7,11 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.core import mail
 
-from schedules import data, deadlines
 from schedules.contrib.lms.models import Course, CourseMode
-from schedules.data import CourseLinks, Enrollment, VerifiedMode
+from schedules.enrolling import deadlines
 from schedules.models import Schedule
+from schedules.values import data
+from schedules.values.data import CourseLinks, Enrollment, VerifiedMode
 from tests.emails import html_of, words_of
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, send_nudges
 

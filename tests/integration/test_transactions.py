@@ -6,10 +6,11 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, connections, transaction
 from django.urls import reverse
 
-from schedules import api, creating, signals
+from schedules import api, signals
 from schedules.contrib.lms.models import CourseEnrollment
+from schedules.enrolling import creating
 from schedules.models import HoldBack, OptOut, Schedule, ScheduleExperience
-from schedules.optout import OptOutScope
+from schedules.optouts import OptOutScope
 from tests.world import enroll, make_course, make_learner, open_site, started
 
 pytestmark = pytest.mark.django_db
