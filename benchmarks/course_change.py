@@ -73,7 +73,7 @@ def measure(course: Any, number: int) -> tuple[float, float, float]:
     from celery import current_app
 
     from schedules.models import Schedule
-    from schedules.tasks import follow_course
+    from schedules.sending.tasks import follow_course
 
     start = ENROLLED_AT + timedelta(days=2 * number)
     course.start = start

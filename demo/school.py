@@ -25,7 +25,6 @@ from schedules.contrib.lms.models import (
     Section,
     SiteConfiguration,
 )
-from schedules.data import ExperienceType
 from schedules.message_types import resolvers
 from schedules.models import (
     DynamicUpgradeDeadlineConfiguration,
@@ -34,6 +33,7 @@ from schedules.models import (
     ScheduleConfig,
     ScheduleExperience,
 )
+from schedules.values.data import ExperienceType
 
 SITE_DOMAIN = "example.com"
 OTHER_SITE_DOMAIN = "harbor.example.org"

@@ -7,7 +7,7 @@ from pathlib import Path
 import dj_database_url
 import django
 
-from schedules.languages import RELEASED
+from schedules.values.languages import RELEASED
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -12,18 +12,23 @@ from django.contrib.sites.models import Site
 from django.db import transaction
 from django.utils import translation
 
-from schedules import creating, ledger, status, tasks, toggles, trouble
+from schedules import ledger, toggles
 from schedules.channels import files
 from schedules.conf import conf
-from schedules.data import CourseFact, Run, RunOrigin, Totals
-from schedules.days import last_day as last_day_in
+from schedules.database.transactions import after_commit
+from schedules.enrolling import creating
 from schedules.exceptions import HostError
+from schedules.finding.resolving import Resolver
+from schedules.ledger import status
 from schedules.message_types import resolver_for, resolvers
-from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun
-from schedules.optout import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
-from schedules.resolving import Resolver
+from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun, database
+from schedules.optouts import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
+from schedules.sending import channel_trouble, tasks
 from schedules.sites import find_site
-from schedules.transactions import after_commit, database
+from schedules.values.data import CourseFact
+from schedules.values.days import last_day as last_day_in
+from schedules.values.outcomes import Totals
+from schedules.values.runs import Run, RunOrigin
 
 __all__ = [
     "CourseOptOuts",
@@ -146,7 +151,7 @@ def enqueue_day(
         _check_site(resolver_class, run, site)
         reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
     if override_address is not None:
-        trouble.allow_trial(conf.default_channel, now)
+        channel_trouble.allow_trial(conf.default_channel, now)
     stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
     for report in reports:
         report.stopped = stopped

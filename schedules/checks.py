@@ -16,17 +16,17 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
-from schedules.collations import folding_columns
 from schedules.conf import DEFAULTS, conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import get_host, site_value_problems
-from schedules.links import domain_problem
 from schedules.message_types import message_names
+from schedules.models.collations import folding_columns
 from schedules.sites import default_google_analytics_id, setting_problems
 from schedules.tracking.first_party import open_path
 from schedules.tracking.ga4 import is_ga4
 from schedules.tracking.pixel import is_universal
-from schedules.unsubscribe import Token, page_path
+from schedules.unsubscribe.links import Token, page_path
+from schedules.values.links import domain_problem
 
 _WORDS = re.compile(r"schedules/edx_ace/(\w+)/email/words\.txt")
 

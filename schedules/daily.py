@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
-from schedules.data import without_addresses
-from schedules.days import day_of
 from schedules.exceptions import ConfigurationError, HostError, redacted
-from schedules.missed import days_to_run
+from schedules.ledger.catch_up import days_to_run
+from schedules.values.days import day_of
+from schedules.values.text import without_addresses
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,8 @@ from typing import Any
 from celery.exceptions import TaskPredicate
 from django.core.exceptions import ImproperlyConfigured
 
+from schedules.values.text import without_addresses
+
 
 class ConfigurationError(ImproperlyConfigured):
     """The app, a site or the host is set up wrongly: stop before any e-mail. Not a `SchedulesError`."""
@@ -46,8 +48,6 @@ class HostError(SchedulesError):
     """
 
     def __init__(self, message: str, *, is_temporary: bool = False) -> None:
-        from schedules.data import without_addresses  # noqa: PLC0415 - its values raise this error
-
         super().__init__(without_addresses(message))
         self.is_temporary = is_temporary
 

@@ -1,7 +1,7 @@
 """The questions that the app asks its LMS. Subclass `Host` and name the subclass in `SCHEDULES["HOST"]`.
 
 Every method answers in bulk: keys in, a mapping out, one call per batch. A key that the LMS does not know
-is left out of the mapping. Answers are the frozen values of `schedules.data`. What a method raises counts
+is left out of the mapping. Answers are the frozen values of `schedules.values.data`. What a method raises counts
 against the keys it was asked for, never against others: the app asks again, one key at a time. But where waiting may
 help (a connection that is refused, a timeout), it asks no more and comes back later.
 `schedules.testing.HostContract` proves an adapter.
@@ -19,10 +19,11 @@ from typing import Any, Generic, TypeVar
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from schedules import answers
-from schedules.answers import BadAnswerError, Kind, Question, sequences_of, telling_outages, values_of
 from schedules.conf import conf
-from schedules.data import (
+from schedules.exceptions import ConfigurationError, HostError, where
+from schedules.values import answers
+from schedules.values.answers import BadAnswerError, Kind, Question, sequences_of, telling_outages, values_of
+from schedules.values.data import (
     Course,
     CourseLinks,
     Enrollment,
@@ -32,10 +33,9 @@ from schedules.data import (
     Section,
     VerifiedMode,
 )
-from schedules.exceptions import ConfigurationError, HostError, where
-from schedules.links import ALLOWED_LINK
-from schedules.site_keys import problems as site_value_problems
-from schedules.typed import WrongTypeError, as_link, shown
+from schedules.values.links import ALLOWED_LINK
+from schedules.values.site_keys import problems as site_value_problems
+from schedules.values.typed import WrongTypeError, as_link, shown
 
 __all__ = [
     "Course",

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 
-from schedules.data import can_be_stored
+from schedules.values.text import can_be_stored
 
 __all__ = [
     "MAX_CHARACTERS",

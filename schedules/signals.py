@@ -6,7 +6,7 @@ It may connect to the last two.
 
 from django.dispatch import Signal
 
-from schedules.data import CourseFact
+from schedules.values.data import CourseFact
 
 __all__ = [
     "CourseFact",

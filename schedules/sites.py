@@ -9,12 +9,12 @@ from typing import Any
 from django.contrib.sites.models import Site
 from django.db.models import Q
 
-from schedules import site_keys
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import Host, checked
-from schedules.links import is_same_host
 from schedules.pages import can_be_looked_up
+from schedules.values import site_keys
+from schedules.values.links import is_same_host
 
 _NOTHING = object()
 

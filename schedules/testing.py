@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import connections
 
-from schedules.data import (
+from schedules.host import Host, checked
+from schedules.values.data import (
     Course,
     CourseLinks,
     Enrollment,
@@ -19,8 +20,7 @@ from schedules.data import (
     Section,
     VerifiedMode,
 )
-from schedules.host import Host, checked
-from schedules.typed import check_fields
+from schedules.values.typed import check_fields
 
 __all__ = ["FakeHost", "HostContract"]
 

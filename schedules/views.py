@@ -24,16 +24,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from schedules import languages, reactions, tasks
 from schedules.conf import conf
-from schedules.data import Reaction, without_addresses
 from schedules.exceptions import ConfigurationError, where
 from schedules.host import get_host
-from schedules.leaving import Choice, Choices, Link
+from schedules.ledger.status import site_status
 from schedules.pages import secured
+from schedules.sending import tasks
 from schedules.sites import dashboard_url, site_at, site_values
-from schedules.status import site_status
-from schedules.tracking import first_party
+from schedules.tracking import engagement, first_party
+from schedules.unsubscribe.choices import Choice, Choices, Link
+from schedules.values import languages
+from schedules.values.data import Reaction
+from schedules.values.text import without_addresses
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +173,7 @@ def _dashboard_url(request: HttpRequest) -> str:
 
 def _note(uuid: UUID, reaction: Reaction, now: datetime) -> None:
     """Also while the database is away: the queue has the time that a web server's worker has not."""
-    if not reactions.note(uuid, reaction, now):
+    if not engagement.note(uuid, reaction, now):
         try:
             tasks.note_later(uuid, reaction, now)
         except Exception as error:  # noqa: BLE001 - the broker may be away too

@@ -13,8 +13,10 @@ from celery import current_app
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic, get_connection
 
-from schedules import ledger, resolving, tasks
+from schedules import ledger
+from schedules.finding import resolving
 from schedules.management import waiting
+from schedules.sending import tasks
 from schedules.tracking import segment
 from tests.put_back import everything_put_back
 from tests.segment_server import SegmentServer

@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
-from schedules.languages import RELEASED, SOURCE
+from schedules.values.languages import RELEASED, SOURCE
 from tools.translations import contradictions, faults, forms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +53,7 @@ PLURALS = {
     "zh-hans": (1, "0"),
 }
 
-#: The first entry of every catalog says which language it is in; `schedules.languages` asks for it.
+#: The first entry of every catalog says which language it is in; `schedules.values.languages` asks for it.
 OWN_CODE = ("en", "code of this language")
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from schedules.exceptions import ConfigurationError
-from schedules.status import site_statuses
+from schedules.ledger.status import site_statuses
 
 #: As a type, its attributes would clash with those of whatever it is mixed into.
 _ModelAdmin: Any = admin.ModelAdmin

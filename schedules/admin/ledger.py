@@ -22,8 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from schedules.admin.banner import StatusBanner
 from schedules.admin.base import ReadOnlyAdmin, learners
 from schedules.admin.counts import Counts
-from schedules.data import FailReason, SkipReason
 from schedules.models import ScheduledMessage, SendRun
+from schedules.values.outcomes import FailReason, SkipReason
 
 
 class MessageTypeFilter(admin.SimpleListFilter):

@@ -23,11 +23,11 @@ from schedules import message_types
 from schedules.admin.config import HistoryFilter, KeyedConfigurationPage
 from schedules.admin.own_words_sample import VARIANT_LABELS, Sample, SampleError
 from schedules.conf import conf
-from schedules.languages import nearest
+from schedules.finding.resolving import Resolver
 from schedules.models import OwnWords
 from schedules.pages import STAFF_POLICY, set_headers
-from schedules.resolving import Resolver
-from schedules.wording import PLACEHOLDERS
+from schedules.values.languages import nearest
+from schedules.values.markup import PLACEHOLDERS
 
 JSON = "application/json"
 

@@ -11,18 +11,19 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from schedules import delivering
-from schedules.data import Course, Learner, SkipReason
+from schedules.custom_text import Words
 from schedules.exceptions import ConfigurationError, DeliveryError, OptedOut, SkipRecipient, where
 from schedules.host import get_host
-from schedules.links import absolute_url
 from schedules.message_types import messages
-from schedules.message_types.base import message_language
 from schedules.models import OwnWords
-from schedules.own_words import Words
 from schedules.previewing import VARIANTS, Preview, preview, sample_message
+from schedules.sending import delivering
+from schedules.sending.context import message_language
 from schedules.sites import site_values
-from schedules.wording import NoValueError
+from schedules.values.data import Course, Learner
+from schedules.values.links import absolute_url
+from schedules.values.markup import NoValueError
+from schedules.values.outcomes import SkipReason
 
 log = logging.getLogger(__name__)
 

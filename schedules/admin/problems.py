@@ -12,10 +12,10 @@ from django.db.models import Case, F, Min, Value, When
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from schedules.data import Course
 from schedules.exceptions import where
 from schedules.host import get_host
 from schedules.models import Schedule
+from schedules.values.data import Course
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from schedules.conf import conf
-from schedules.days import day_of
 from schedules.reporting import ReportScope
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.counts import MOST_DAYS
+from schedules.values.days import day_of
 
 
 class DayInput(forms.DateInput):

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from schedules.admin.base import LargeTableAdmin, ReadOnlyAdmin, learners
 from schedules.admin.problems import ProblemFilter
-from schedules.data import ExperienceType
 from schedules.models import HoldBack, Schedule, ScheduleExperience
 from schedules.models.schedule import EXPERIENCE_CHOICES
+from schedules.values.data import ExperienceType
 
 _CHUNK = 500
 _LABELS = dict(EXPERIENCE_CHOICES)

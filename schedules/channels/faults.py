@@ -30,8 +30,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from schedules.data import FailReason, one_line, without_addresses
 from schedules.exceptions import ChannelUnavailable, DeliveryError, where
+from schedules.values.outcomes import FailReason
+from schedules.values.text import one_line, without_addresses
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from edx_ace.channel.mixins import EmailChannelMixin
 from schedules.channels import file_index
 from schedules.channels.mail import whole_document
 from schedules.conf import conf
-from schedules.data import one_line
-from schedules.days import day_of
+from schedules.values.days import day_of
+from schedules.values.text import one_line
 
 #: Is told the text part of each message, headed by its sender, recipient and subject, where somebody asked for that.
 show_message: ContextVar[Callable[[str], object] | None] = ContextVar("show_message", default=None)

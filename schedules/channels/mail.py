@@ -19,13 +19,14 @@ from django.utils import translation
 from edx_ace.channel import Channel
 from edx_ace.channel.mixins import EmailChannelMixin
 
-from schedules.addresses import is_international, sendable
 from schedules.channels import faults
 from schedules.conf import conf
-from schedules.data import FailReason, SkipReason, one_line
 from schedules.exceptions import ChannelUnavailable, ConfigurationError, DeliveryError, SchedulesError, SkipRecipient
-from schedules.links import ascii_address
-from schedules.whole_headers import keep_whole
+from schedules.values.addresses import is_international, sendable
+from schedules.values.headers import keep_whole
+from schedules.values.links import ascii_address
+from schedules.values.outcomes import FailReason, SkipReason
+from schedules.values.text import one_line
 
 _BLANKS = re.compile(r"\s+")
 

@@ -12,8 +12,9 @@ from edx_ace.channel.sailthru import SailthruEmailChannel
 from edx_ace.errors import FatalChannelDeliveryError
 
 from schedules.channels import faults
-from schedules.data import FailReason, SkipReason, without_addresses
 from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, SchedulesError, SkipRecipient
+from schedules.values.outcomes import FailReason, SkipReason
+from schedules.values.text import without_addresses
 
 # Sailthru's codes. Source: https://getstarted.sailthru.com/developers/api-basics/responses/
 _INTERNAL_ERROR = 9

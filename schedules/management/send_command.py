@@ -13,14 +13,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from schedules import api
-from schedules.addresses import is_for_channel
 from schedules.conf import conf
-from schedules.data import RunOrigin, Totals
-from schedules.days import day_of
 from schedules.exceptions import ConfigurationError, HostError
+from schedules.ledger.catch_up import days_to_run
+from schedules.ledger.retention import LEAST_DAYS
 from schedules.management import waiting
-from schedules.missed import days_to_run
-from schedules.retention import LEAST_DAYS
+from schedules.values.addresses import is_for_channel
+from schedules.values.days import day_of
+from schedules.values.outcomes import Totals
+from schedules.values.runs import RunOrigin
 
 COLUMNS = ("message", "day", "found", "already sent", "sent", "skipped", "failed")
 

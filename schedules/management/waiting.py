@@ -11,10 +11,10 @@ from django.db import Error
 from kombu.exceptions import OperationalError as BrokerError
 
 from schedules import api
-from schedules.data import BINS
+from schedules.database.transient import is_transient, reconnect
 from schedules.exceptions import TaskFailed
 from schedules.models import SendRun
-from schedules.transient import is_transient, reconnect
+from schedules.values.runs import BINS
 
 SECONDS_BETWEEN_LOOKS = 1.0
 

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 
 from schedules.exceptions import ConfigurationError
-from schedules.resolving import Resolver
+from schedules.finding.resolving import Resolver
 
 
 @functools.cache

@@ -8,10 +8,11 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from schedules.conf import conf
-from schedules.data import ExperienceType, Section, SkipReason, weekly_sections
 from schedules.exceptions import SkipRecipient
+from schedules.finding.resolving import DueCourse, Resolver
 from schedules.message_types.base import ScheduleMessageType, course_url, upsell_context
-from schedules.resolving import DueCourse, Resolver
+from schedules.values.data import ExperienceType, Section, weekly_sections
+from schedules.values.outcomes import SkipReason
 
 DAYS_IN_WEEK = 7
 

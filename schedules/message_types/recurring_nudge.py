@@ -8,9 +8,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from schedules.conf import conf
-from schedules.data import ExperienceType
+from schedules.finding.resolving import DueCourse, Resolver
 from schedules.message_types.base import ScheduleMessageType, course_url, upsell_context
-from schedules.resolving import DueCourse, Resolver
+from schedules.values.data import ExperienceType
 
 
 class RecurringNudge(ScheduleMessageType):

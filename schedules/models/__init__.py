@@ -13,7 +13,7 @@ from schedules.models.optout import OptOut
 from schedules.models.own_words import OwnWords
 from schedules.models.pace import ChannelPace
 from schedules.models.report import Report
-from schedules.models.schedule import CourseChange, HoldBack, Schedule, ScheduleExperience
+from schedules.models.schedule import CourseChange, HoldBack, Schedule, ScheduleExperience, database
 from schedules.models.trouble import ChannelTrouble
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "SendRun",
     "WaffleFlagCourseOverride",
     "WaffleFlagOrgOverride",
+    "database",
 ]

@@ -11,8 +11,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from schedules.data import RunOrigin
 from schedules.models.schedule import Schedule
+from schedules.values.runs import RunOrigin
 
 
 class SendRun(models.Model):

@@ -13,7 +13,7 @@ from schedules.models.fields import ExactCharField
 class OptOut(models.Model):
     """A learner's no to e-mails of one site: those about a course, of a message type, or all. Deleting it is a yes.
 
-    Written by `schedules.optout` alone. Personal data: that wish. Erased with the learner (cascade).
+    Written by `schedules.optouts` alone. Personal data: that wish. Erased with the learner (cascade).
     """
 
     user = models.ForeignKey(

@@ -15,12 +15,12 @@ from django.template.loader import get_template
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation import gettext_lazy as _
 
-from schedules import wording
 from schedules.host import get_host
 from schedules.models.config import FreshConfiguration
 from schedules.models.fields import ExactCharField
+from schedules.values import markup
 
-MOST_INTRO_CHARACTERS = wording.MAX_CHARACTERS
+MOST_INTRO_CHARACTERS = markup.MAX_CHARACTERS
 
 
 class OwnWords(FreshConfiguration):
@@ -33,7 +33,7 @@ class OwnWords(FreshConfiguration):
     KEY_FIELDS = ("site", "course_id", "message_name", "language")
 
     #: The placeholders that may be used; who knows the message type, such as a form, may narrow them.
-    placeholders: Collection[str] = wording.PLACEHOLDERS
+    placeholders: Collection[str] = markup.PLACEHOLDERS
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     course_id = ExactCharField(
@@ -77,9 +77,9 @@ class OwnWords(FreshConfiguration):
             "course_id": self._check_course,
             "message_name": self._check_message_name,
             "language": self._check_language,
-            "subject": lambda: wording.check_line(self.subject, self.placeholders),
-            "intro": lambda: wording.check_markdown(self.intro, self.placeholders),
-            "button_label": lambda: wording.check_line(self.button_label, self.placeholders),
+            "subject": lambda: markup.check_line(self.subject, self.placeholders),
+            "intro": lambda: markup.check_markdown(self.intro, self.placeholders),
+            "button_label": lambda: markup.check_line(self.button_label, self.placeholders),
         }
         problems = {}
         for field, check in checks.items():

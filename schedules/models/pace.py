@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ChannelPace(models.Model):
-    """A channel's place in time, while `MESSAGES_PER_SECOND` limits it. Written by `schedules.pacing` alone.
+    """A channel's place in time, while `MESSAGES_PER_SECOND` limits it.
 
-    Personal data: none.
+    Written by `schedules.sending.rate_limit` alone. Personal data: none.
     """
 
     channel = models.CharField(_("channel"), max_length=100, unique=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.sites.models import Site
-from django.db import models
+from django.db import models, router
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
-from schedules.data import ExperienceType
 from schedules.models.fields import EnrolledAtField, ExactCharField
+from schedules.values.data import ExperienceType
 
 EXPERIENCE_CHOICES = [
     (ExperienceType.DEFAULT.value, _("Recurring Nudge and Upgrade Reminder")),
@@ -103,10 +103,11 @@ class HoldBack(TimeStampedModel):
 
 
 class CourseChange(models.Model):
-    """A course that changed, while its schedules have yet to follow. Written by `schedules.following` alone.
+    """A course that changed, while its schedules have yet to follow.
 
-    `facts`: what changed, as `data.CourseFact`; `version` tells the change from any other. The two positions are the
-    primary keys of the last rows that followed. Personal data: none.
+    Written by `schedules.enrolling.course_changes` alone. `facts`: what changed, as `data.CourseFact`; `version` tells
+    the change from any other. The two positions are the primary keys of the last rows that followed. Personal data:
+    none.
     """
 
     course_id = ExactCharField(max_length=255, primary_key=True)
@@ -118,3 +119,8 @@ class CourseChange(models.Model):
 
     def __str__(self) -> str:
         return self.course_id
+
+
+def database() -> str:
+    """The alias of the database that schedules are written to."""
+    return router.db_for_write(Schedule)

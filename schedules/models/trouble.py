@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 class ChannelTrouble(models.Model):
     """A channel, or one site's sender by it, that takes nobody's message for now. No row: all is well.
 
-    Written by `schedules.trouble` alone. Personal data: none.
+    Written by `schedules.sending.channel_trouble` alone. Personal data: none.
     """
 
     channel = models.CharField(_("channel"), max_length=100)

@@ -19,19 +19,21 @@ from edx_ace.errors import UnsupportedChannelError
 
 from schedules import ledger
 from schedules.channels.mail import whole_document
-from schedules.composing import compose
 from schedules.conf import conf
-from schedules.data import Course, Run, one_line
-from schedules.days import day_of, start_of_day
 from schedules.exceptions import ConfigurationError, SkipRecipient
+from schedules.finding.resolving import Decision, DueCourse, Resolver
 from schedules.host import Host, get_host
-from schedules.languages import RELEASED
 from schedules.message_types import messages
 from schedules.message_types.base import ScheduleMessage
 from schedules.models import Schedule
 from schedules.previewing import samples
-from schedules.resolving import Decision, DueCourse, Resolver
+from schedules.sending.composing import compose
 from schedules.sites import site_values
+from schedules.values.data import Course
+from schedules.values.days import day_of, start_of_day
+from schedules.values.languages import RELEASED
+from schedules.values.runs import Run
+from schedules.values.text import one_line
 
 ADDRESS = f"learner@{samples.DOMAIN}"
 

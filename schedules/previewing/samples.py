@@ -9,8 +9,8 @@ from itertools import cycle, islice
 from typing import Any
 
 from schedules.conf import conf
-from schedules.data import Course, CourseLinks, Enrollment, EnrollmentKey, Learner, Section, VerifiedMode
 from schedules.host import Host
+from schedules.values.data import Course, CourseLinks, Enrollment, EnrollmentKey, Learner, Section, VerifiedMode
 
 #: No database gives anybody this id, so no link of a preview can do anything to anybody.
 NOBODY = 0

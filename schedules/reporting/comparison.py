@@ -12,8 +12,6 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from schedules.conf import conf
-from schedules.data import EnrollmentKey, LearnerProgress
-from schedules.days import day_bounds
 from schedules.exceptions import HostError
 from schedules.host import Answers, Host, ask, get_host
 from schedules.reporting import ReportScope
@@ -21,6 +19,8 @@ from schedules.reporting.draw import Enrolled, Group, Span, groups, spans_of_the
 from schedules.reporting.statistics import difference
 from schedules.reporting.verdicts import LABELS, verdict
 from schedules.reporting.words import number
+from schedules.values.data import EnrollmentKey, LearnerProgress
+from schedules.values.days import day_bounds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,13 +12,14 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from schedules.conf import conf
-from schedules.data import BINS, EnrollmentKey, ExperienceType
-from schedules.days import day_bounds, day_of, start_of_day
 from schedules.host import Host
 from schedules.message_types import resolvers
 from schedules.models import HoldBack, Schedule, ScheduleConfig
 from schedules.reporting import ReportScope
 from schedules.sites import org_scope
+from schedules.values.data import EnrollmentKey, ExperienceType
+from schedules.values.days import day_bounds, day_of, start_of_day
+from schedules.values.runs import BINS
 
 #: About as many learners of a group are compared; of more, whole bins are left out.
 MOST_LEARNERS = 20_000

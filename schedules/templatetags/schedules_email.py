@@ -17,8 +17,8 @@ from django.template.base import FilterExpression, Parser, Token
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from schedules.data import QuietText
-from schedules.wording import isolated
+from schedules.values.markup import isolated
+from schedules.values.text import QuietText
 
 register = template.Library()
 

@@ -14,7 +14,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from schedules.links import encoded_path, site_root
+from schedules.values.links import encoded_path, site_root
 
 #: Another format would need another salt.
 _CLICK = "schedules.click"

@@ -19,8 +19,8 @@ from typing import Any
 import requests
 
 from schedules.conf import conf
-from schedules.links import site_root
 from schedules.tracking import TrackedMessage
+from schedules.values.links import site_root
 
 log = logging.getLogger(__name__)
 

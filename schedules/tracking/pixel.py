@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlencode
 
-from schedules.links import ascii_domain
 from schedules.tracking import TrackedMessage
+from schedules.values.links import ascii_domain
 
 _COLLECT = "https://www.google-analytics.com/collect"
 _UNIVERSAL_ID = re.compile(r"UA-\d+-\d+")

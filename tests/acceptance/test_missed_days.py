@@ -142,7 +142,7 @@ def test_a_day_that_was_not_finished_is_done_again(mailbox, clock):
 
 
 def test_a_process_that_dies_half_way_leaves_a_day_that_is_not_finished(mailbox, clock, monkeypatch):
-    from schedules import tasks
+    from schedules.sending import tasks
 
     open_site()
     run()

@@ -7,7 +7,7 @@ from django.test import Client
 
 from schedules.models import OptOut, Schedule
 from schedules.previewing import preview
-from schedules.unsubscribe import Token, page_path
+from schedules.unsubscribe.links import Token, page_path
 from tests.browser.conftest import DESKTOP, NARROWEST, Browser, look
 from tests.world import enroll, make_course, make_learner, open_site, started
 

@@ -10,9 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from schedules.data import Course
 from schedules.exceptions import HostError
 from schedules.host import Host
+from schedules.values.data import Course
 
 BOTANY = "course-v1:Meadow+Botany+2026"
 CHESS = "course-v1:Meadow+Chess+2026"

@@ -12,9 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 import schedules
-from schedules import delivering
 from schedules.exceptions import OptedOut
 from schedules.models import OwnWords, ScheduledMessage, SendRun
+from schedules.sending import delivering
 from tests.integration.test_own_words import NUDGE, write
 from tests.world import free_port, make_course
 

@@ -6,8 +6,8 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.sites.models import Site
 from django.urls import reverse
 
-from schedules.data import ExperienceType
 from schedules.models import HoldBack, Schedule, ScheduleExperience
+from schedules.values.data import ExperienceType
 from tests.integration.admin_fakes import BOTANY, CHESS, DANCE, UNKNOWN, MeadowHost, count_queries, day
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.integration.admin_urls")]

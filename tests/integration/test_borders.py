@@ -8,10 +8,11 @@ import pytest
 from django.core import mail
 from django.core.management import call_command
 
-from schedules import data, deadlines
 from schedules.contrib.lms.models import Course, CourseMode
-from schedules.data import CourseLinks, Enrollment, VerifiedMode
+from schedules.enrolling import deadlines
 from schedules.models import Schedule
+from schedules.values import data
+from schedules.values.data import CourseLinks, Enrollment, VerifiedMode
 from tests.emails import html_of, words_of
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, send_nudges
 

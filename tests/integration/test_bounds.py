@@ -7,9 +7,11 @@ from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from markdown_it import MarkdownIt
 
-from schedules import languages, own_words, wording
-from schedules.data import MAX_DETAIL_CHARACTERS, FailReason, failed, without_addresses
+from schedules import custom_text
 from schedules.models import OwnWords
+from schedules.values import languages, markup
+from schedules.values.outcomes import FailReason, failed
+from schedules.values.text import MAX_DETAIL_CHARACTERS, without_addresses
 from tests.world import enroll, make_course, make_learner, open_site, send_nudges
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +52,7 @@ def test_custom_text_that_is_just_short_enough_is_read(admin_client, parsed):
     url, accept = "/admin/schedules/ownwords/preview/", {"accept": "application/json"}
     answer = admin_client.post(url, {**FORM, "intro": text}, headers=accept).json()
     assert answer["errors"] == {}
-    assert len(text) == max(parsed) == wording.MAX_CHARACTERS
+    assert len(text) == max(parsed) == markup.MAX_CHARACTERS
 
 
 def test_a_script_is_told_each_mistake_once_and_no_host_or_folder_is_asked_about_a_long_id(parsed, monkeypatch):
@@ -70,16 +72,16 @@ def test_custom_text_that_a_script_stored_too_long_is_not_read_and_the_templates
     enroll(make_learner(), make_course())
     send_nudges()
     assert len(email_channel) == 1
-    assert max(parsed, default=0) <= wording.MAX_CHARACTERS
-    assert own_words.read(site.pk, "recurringnudge_day3", []).context([], "en", {}) == {}
+    assert max(parsed, default=0) <= markup.MAX_CHARACTERS
+    assert custom_text.read(site.pk, "recurringnudge_day3", []).context([], "en", {}) == {}
 
 
-@pytest.mark.parametrize("check", [wording.check_line, wording.check_markdown])
+@pytest.mark.parametrize("check", [markup.check_line, markup.check_markdown])
 def test_no_check_reads_what_is_too_long(check, parsed):
     with pytest.raises(ValidationError, match="at most 3000 characters"):
         check(LONG, [])
     with pytest.raises(ValidationError, match="at most 3000 characters"):
-        wording.Markdown(LONG)
+        markup.Markdown(LONG)
     assert parsed == []
 
 

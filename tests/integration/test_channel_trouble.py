@@ -16,13 +16,14 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
 from django.utils import timezone
 
-from schedules import api, delivering
+from schedules import api
 from schedules.contrib.lms.models import SiteConfiguration
-from schedules.data import FailReason
 from schedules.exceptions import ChannelUnavailable, DeliveryError
+from schedules.ledger.status import site_status
 from schedules.models import ChannelTrouble, ScheduledMessage, SendRun
-from schedules.status import site_status
-from schedules.trouble import ChannelWatch, allow_trial, growing_wait
+from schedules.sending import delivering
+from schedules.sending.channel_trouble import ChannelWatch, allow_trial, growing_wait
+from schedules.values.outcomes import FailReason
 from tests.mail_server import DROP, mail_server
 from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
 
@@ -531,7 +532,7 @@ django.setup()
 from django.utils import timezone
 from schedules.exceptions import ChannelUnavailable
 from schedules.models import ChannelTrouble
-from schedules.trouble import ChannelWatch
+from schedules.sending.channel_trouble import ChannelWatch
 if sys.argv[2] == "migrate":
     from django.db import connection
     with connection.schema_editor() as editor:

@@ -11,13 +11,14 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
-from schedules import api, delivering, ledger
+from schedules import api, ledger
 from schedules.contrib.lms.models import Course, CourseMode
 from schedules.daily import run_day
-from schedules.data import BINS, Run, RunOrigin
-from schedules.days import start_of_day
 from schedules.message_types import resolver_for
 from schedules.models import OwnWords, Schedule, ScheduledMessage, SendRun
+from schedules.sending import delivering
+from schedules.values.days import start_of_day
+from schedules.values.runs import BINS, Run, RunOrigin
 from tests.emails import html_of, without_isolates, words_of
 from tests.world import (
     TODAY,

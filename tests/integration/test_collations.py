@@ -7,7 +7,7 @@ from django.db.migrations.state import ModelState
 
 from schedules.checks import check_collations
 from schedules.models import Schedule
-from schedules.optout import OptOutScope, opt_out, scopes_of
+from schedules.optouts import OptOutScope, opt_out, scopes_of
 from tests.world import make_learner, open_site
 
 pytestmark = pytest.mark.django_db

@@ -11,13 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from schedules.contrib.lms.models import CourseEnrollment
-from schedules.data import BINS
 from schedules.exceptions import HostError
 from schedules.host import LearnerProgress
 from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience
 from schedules.reporting import ReportScope, draw
 from schedules.reporting.comparison import Share, compare
 from schedules.testing import FakeHost
+from schedules.values.runs import BINS
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, started
 
 pytestmark = pytest.mark.django_db

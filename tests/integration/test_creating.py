@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.test import override_settings
 from waffle.testutils import override_flag
 
-from schedules import api, creating, signals
+from schedules import api, signals
 from schedules.contrib.lms.models import CourseEnrollment, SiteConfiguration
-from schedules.data import ExperienceType
+from schedules.enrolling import creating
 from schedules.models import (
     HoldBack,
     Schedule,
@@ -21,6 +21,7 @@ from schedules.models import (
     WaffleFlagOrgOverride,
 )
 from schedules.toggles import CREATE_SCHEDULES_FLAG
+from schedules.values.data import ExperienceType
 from tests.world import enable_deadlines, enroll, make_course, make_learner, open_site, schedule_of, started
 
 pytestmark = pytest.mark.django_db

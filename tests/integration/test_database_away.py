@@ -12,9 +12,11 @@ from django.utils import timezone
 from edx_ace import delivery
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from schedules import api, delivering, transient
-from schedules.data import BINS
+from schedules import api
+from schedules.database import transient
 from schedules.models import ChannelPace, ScheduledMessage, SendRun
+from schedules.sending import delivering
+from schedules.values.runs import BINS
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schedules import deadlines
 from schedules.contrib.lms.models import CourseMode
-from schedules.data import VerifiedMode
+from schedules.enrolling import deadlines
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration as CourseConfiguration,
 )
@@ -17,6 +16,7 @@ from schedules.models import HoldBack, Schedule, ScheduleConfig
 from schedules.models import (
     OrgDynamicUpgradeDeadlineConfiguration as OrgConfiguration,
 )
+from schedules.values.data import VerifiedMode
 from tests.world import enable_deadlines, enroll, make_course, make_learner, open_site, schedule_of, started
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_a_course_that_loses_its_start_leaves_schedules_as_they_are():
 def test_a_large_course_is_recomputed_in_batches(monkeypatch):
     open_site()
     garden = make_course()
-    monkeypatch.setattr("schedules.following.BATCH_SIZE", 2)
+    monkeypatch.setattr("schedules.enrolling.course_changes.BATCH_SIZE", 2)
     for number in range(5):
         enroll(make_learner(f"learner{number}"), garden, days_ago=30)
     garden.start = started(10)

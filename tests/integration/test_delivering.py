@@ -15,15 +15,17 @@ from edx_ace.message import Message
 from edx_ace.recipient import Recipient
 from waffle.testutils import override_flag
 
-from schedules import delivering, ledger, toggles
+from schedules import ledger, toggles
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, Section, SiteConfiguration
-from schedules.data import BINS, Outcome, OutcomeStatus, Run, RunOrigin
 from schedules.exceptions import HostError
 from schedules.message_types import resolver_for
 from schedules.models import ScheduledMessage, SendRun
-from schedules.optout import BulkEmailOptoutPolicy
+from schedules.optouts import BulkEmailOptoutPolicy
+from schedules.sending import delivering
 from schedules.toggles import DEBUGGING_FLAG
+from schedules.values.outcomes import Outcome, OutcomeStatus
+from schedules.values.runs import BINS, Run, RunOrigin
 from tests.world import TODAY, enable_deadlines, enroll, free_port, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db

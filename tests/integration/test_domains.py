@@ -8,12 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from schedules.contrib.lms.models import SiteConfiguration
-from schedules.data import Run
-from schedules.message_types.base import base_context
 from schedules.message_types.recurring_nudge import RecurringNudgeResolver
 from schedules.models import ScheduledMessage, SendRun
+from schedules.sending.context import base_context
 from schedules.sites import find_site, site_at
 from schedules.testing import FakeHost
+from schedules.values.runs import Run
 from tests.emails import Page
 from tests.mail_server import mail_server
 from tests.world import TODAY, enroll, make_course, make_learner, open_site

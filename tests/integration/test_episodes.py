@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.contrib.lms.models import CourseEmailOptout
-from schedules.episodes import EarlierMessage
+from schedules.ledger.episodes import EarlierMessage
 from schedules.models import HoldBack, Schedule, ScheduledMessage
 from tests.world import (
     TODAY,

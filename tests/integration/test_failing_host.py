@@ -15,8 +15,8 @@ from schedules.daily import run_day
 from schedules.exceptions import HostError
 from schedules.host import Host
 from schedules.models import OptOut, OwnWords, Schedule, ScheduledMessage
-from schedules.optout import BulkEmailOptoutPolicy
-from schedules.unsubscribe import Token, page_path
+from schedules.optouts import BulkEmailOptoutPolicy
+from schedules.unsubscribe.links import Token, page_path
 from tests.integration.test_no_addresses import (  # noqa: F401 - `said` is a fixture
     DOMAIN,
     assert_nothing_was_told,

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from schedules.channels import faults
 from schedules.channels.faults import delivery_error, unavailable
-from schedules.data import FailReason
 from schedules.exceptions import ChannelUnavailable
+from schedules.values.outcomes import FailReason
 from tests.world import free_port
 
 MESSAGES, CHANNELS, UNKNOWN = "final for this message", "the channel's", "tried a few times"

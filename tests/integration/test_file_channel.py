@@ -15,11 +15,11 @@ from edx_ace.message import Message
 from edx_ace.recipient import Recipient
 from edx_ace.renderers import RenderedEmail
 
-from schedules import delivering
 from schedules.channels import file_index
 from schedules.channels.file_index import Letter
 from schedules.channels.files import FileChannel
 from schedules.previewing import sample_message
+from schedules.sending import delivering
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges
 
 LISTED = re.compile(r'<tr><th scope="row"><a href="([^"]+)" dir="auto">(.*?)</a></th><td dir="auto">(.*?)</td>')

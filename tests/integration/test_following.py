@@ -9,9 +9,10 @@ from celery import current_app
 from django.db import connection, transaction
 from django.utils import timezone
 
-from schedules import api, following
+from schedules import api
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import Course, CourseMode
+from schedules.enrolling import course_changes
 from schedules.models import CourseChange, HoldBack, Schedule, ScheduleConfig
 from tests.world import enable_deadlines, enroll, free_port, make_course, make_learner, open_site, perform, started
 
@@ -31,7 +32,7 @@ class HostOfToday(LmsHost):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(following, "BATCH_SIZE", 2)
+    monkeypatch.setattr(course_changes, "BATCH_SIZE", 2)
 
 
 def school(learners=5, held_back=0, **fields):
@@ -294,7 +295,7 @@ def test_a_set_gets_the_dates_that_each_learner_would_get_alone(days_to_end, sta
         enroll(make_learner(f"learner{days}"), garden, days_ago=days)
     far = timedelta(days=3650)
     Course.objects.update(start=started(start) + far)
-    Schedule.objects.update(enrolled_at=following.F("enrolled_at") + far)
+    Schedule.objects.update(enrolled_at=course_changes.F("enrolled_at") + far)
     move(Course.objects.get(), end=started(-days_to_end) + far)
     followed = {row.user_id: (row.start_date, row.upgrade_deadline) for row in Schedule.objects.all()}
     enrolled = {row.user_id: row.enrolled_at for row in Schedule.objects.all()}

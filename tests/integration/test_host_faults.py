@@ -9,11 +9,12 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from schedules import api, delivering, ledger, tasks
+from schedules import api, ledger
 from schedules.contrib.lms.host import LmsHost
 from schedules.exceptions import HostError
 from schedules.message_types.recurring_nudge import RecurringNudgeResolver
 from schedules.models import ScheduledMessage, SendRun
+from schedules.sending import delivering, tasks
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges
 
 pytestmark = pytest.mark.django_db

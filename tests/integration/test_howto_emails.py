@@ -14,7 +14,7 @@ from django.contrib.sites.models import Site
 
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.previewing import preview
-from schedules.wording import PLACEHOLDERS, Markdown, check_markdown
+from schedules.values.markup import PLACEHOLDERS, Markdown, check_markdown
 
 pytestmark = pytest.mark.django_db
 

@@ -8,11 +8,13 @@ import pytest
 from django.utils import timezone
 from edx_ace import delivery
 
-from schedules import api, delivering, ledger
-from schedules.data import BINS, Outcome, OutcomeStatus, Run
+from schedules import api, ledger
 from schedules.exceptions import DeliveryError
 from schedules.ledger import Entry
 from schedules.models import ScheduledMessage, SendRun
+from schedules.sending import delivering
+from schedules.values.outcomes import Outcome, OutcomeStatus
+from schedules.values.runs import BINS, Run
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db

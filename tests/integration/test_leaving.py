@@ -13,7 +13,7 @@ from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, SiteConfiguration
 from schedules.exceptions import HostError
 from schedules.models import OptOut, ScheduledMessage
-from schedules.unsubscribe import Token, page_path
+from schedules.unsubscribe.links import Token, page_path
 from tests.mail_server import mail_server
 from tests.world import enroll, make_course, make_learner, open_site, send_nudges
 

@@ -15,9 +15,9 @@ from edx_ace.renderers import RenderedEmail
 
 from schedules.channels import mail
 from schedules.channels.mail import MailChannel, mail_connection
-from schedules.data import FailReason
 from schedules.exceptions import DeliveryError
 from schedules.models import ScheduledMessage
+from schedules.values.outcomes import FailReason
 from tests.mail_server import DROP, HANG, mail_server, wait_until
 from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
 

@@ -13,7 +13,7 @@ from edx_ace.recipient import Recipient
 from schedules import api, signals
 from schedules.contrib.lms.models import CourseEmailOptout, SiteConfiguration
 from schedules.models import OptOut, ScheduledMessage
-from schedules.optout import BulkEmailOptoutPolicy
+from schedules.optouts import BulkEmailOptoutPolicy
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db

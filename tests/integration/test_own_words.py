@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from schedules import own_words
+from schedules import custom_text
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.exceptions import HostError
@@ -97,7 +97,7 @@ def test_a_change_is_a_new_row_and_the_old_one_stays():
 
 def said(course_ids, language="en"):
     """The subject of a message about these courses."""
-    words = own_words.read(Site.objects.get().pk, NUDGE, [course_ids])
+    words = custom_text.read(Site.objects.get().pk, NUDGE, [course_ids])
     return words.context(course_ids, language, {"platform_name": "Meadow"}).get("own_subject")
 
 
@@ -135,7 +135,7 @@ def test_a_row_is_taken_whole():
     garden = str(make_course().pk)
     write(subject="The site's", intro="The site's")
     write(course_id=garden, intro="The garden's")
-    words = own_words.read(Site.objects.get().pk, NUDGE, [[garden]])
+    words = custom_text.read(Site.objects.get().pk, NUDGE, [[garden]])
     context = words.context([garden], "en", {})
     assert context == {"own_intro_html": '<p dir="auto">The garden\'s</p>', "own_intro_text": "The garden's"}
 
@@ -151,7 +151,7 @@ def test_words_that_are_switched_off_have_no_opinion():
 def test_words_of_another_message_or_site_are_not_said():
     write(message_name="recurringnudge_day10")
     write(site=Site.objects.create(domain="harbor.example.org"))
-    assert own_words.read(Site.objects.get(domain="example.com").pk, NUDGE, [["x"]]).words == {}
+    assert custom_text.read(Site.objects.get(domain="example.com").pk, NUDGE, [["x"]]).words == {}
 
 
 # What arrives -------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_each_learner_is_called_by_their_own_name(email_channel):
 def test_a_logged_context_tells_no_name():
     """Django logs a template's whole context, at DEBUG, where a name is not found."""
     words = write(subject="Dear {name}", intro="Dear {name}", button_label="Dear {name}")
-    context = own_words.Words(words).context({"learner_name": "Alice"})
+    context = custom_text.Words(words).context({"learner_name": "Alice"})
     assert context["own_subject"] == "Dear Alice"
     assert "Alice" not in repr(context)
 
@@ -272,7 +272,7 @@ def test_words_that_markdown_breaks_at_do_not_stop_a_message(email_channel, capl
     def break_down(_words, values):
         raise RuntimeError(f"cannot bear {values}")
 
-    monkeypatch.setattr("schedules.wording.Markdown.html", break_down)
+    monkeypatch.setattr("schedules.values.markup.Markdown.html", break_down)
     send()
     assert len(email_channel) == 1
     assert f"Own words {row.pk} cannot be used: RuntimeError" in caplog.text

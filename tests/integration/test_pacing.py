@@ -10,11 +10,11 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from schedules import delivering, pacing
 from schedules.conf import conf
-from schedules.data import BINS
 from schedules.exceptions import ConfigurationError, DeliveryError, TurnLater
 from schedules.models import ChannelPace, ScheduledMessage
+from schedules.sending import delivering, rate_limit
+from schedules.values.runs import BINS
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
 
 CHANNEL = "django_email"
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 def naps(monkeypatch):
     """Seconds that were waited, without waiting."""
     naps = []
-    monkeypatch.setattr(pacing.time, "sleep", naps.append)
+    monkeypatch.setattr(rate_limit.time, "sleep", naps.append)
     return naps
 
 
@@ -40,7 +40,7 @@ def rate(settings):
 @pytest.mark.django_db
 def test_without_a_limit_nothing_is_asked_of_the_database(naps, django_assert_num_queries):
     with django_assert_num_queries(0):
-        pacing.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait_for_turn(CHANNEL, NOW)
     assert naps == []
 
 
@@ -48,14 +48,14 @@ def test_without_a_limit_nothing_is_asked_of_the_database(naps, django_assert_nu
 def test_another_channels_limit_is_no_limit(naps, rate, django_assert_num_queries):
     rate(sailthru_email=1)
     with django_assert_num_queries(0):
-        pacing.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait_for_turn(CHANNEL, NOW)
 
 
 @pytest.mark.django_db
 def test_each_message_waits_for_the_one_before(naps, rate):
     rate(django_email=4)
     for _ in range(4):
-        pacing.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait_for_turn(CHANNEL, NOW)
     assert naps == [0, 0.25, 0.5, 0.75]
     assert ChannelPace.objects.get().free_at == NOW + timedelta(seconds=1)
 
@@ -64,16 +64,16 @@ def test_each_message_waits_for_the_one_before(naps, rate):
 def test_time_that_passed_is_not_saved_up(naps, rate):
     rate(django_email=1)
     for seconds in (0, 60, 60, 60.5):
-        pacing.wait_for_turn(CHANNEL, NOW + timedelta(seconds=seconds))
+        rate_limit.wait_for_turn(CHANNEL, NOW + timedelta(seconds=seconds))
     assert naps == [0, 0, 1, 1.5]
 
 
 @pytest.mark.django_db
 def test_a_known_channel_costs_two_statements(naps, rate, django_assert_num_queries):
     rate(django_email=1)
-    pacing.wait_for_turn(CHANNEL, NOW)
+    rate_limit.wait_for_turn(CHANNEL, NOW)
     with django_assert_num_queries(4):  # with the savepoint of a test
-        pacing.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait_for_turn(CHANNEL, NOW)
 
 
 @pytest.mark.django_db
@@ -82,13 +82,13 @@ def test_who_is_not_served_soon_is_sent_away_behind_those_before(naps, rate):
     away = []
     for _ in range(8):
         try:
-            pacing.wait_for_turn(CHANNEL, NOW)
+            rate_limit.wait_for_turn(CHANNEL, NOW)
         except TurnLater as later:
             away.append((later.retry_at - NOW).total_seconds())
     assert naps == [0, 1, 2, 3, 4]
     assert away == [5, 6, 7]
     # Nobody holds a slot that they do not use: the sixth is still free.
-    pacing.wait_for_turn(CHANNEL, NOW + timedelta(seconds=5))
+    rate_limit.wait_for_turn(CHANNEL, NOW + timedelta(seconds=5))
     assert naps[-1] == 0
 
 
@@ -98,18 +98,18 @@ def test_a_database_that_is_busy_makes_the_message_wait(naps, rate, monkeypatch)
         raise OperationalError
 
     rate(django_email=1)
-    monkeypatch.setattr(pacing, "_take", busy)
+    monkeypatch.setattr(rate_limit, "_take", busy)
     with pytest.raises(DeliveryError) as caught:
-        pacing.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait_for_turn(CHANNEL, NOW)
     assert caught.value.is_temporary
 
 
 @pytest.mark.django_db
 def test_being_sent_away_is_temporary(naps, rate):
     rate(django_email=0.1)
-    pacing.wait_for_turn(CHANNEL, NOW)
+    rate_limit.wait_for_turn(CHANNEL, NOW)
     with pytest.raises(TurnLater) as caught:
-        pacing.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait_for_turn(CHANNEL, NOW)
     assert caught.value.is_temporary
     assert caught.value.retry_at == NOW + timedelta(seconds=10)
 
@@ -124,7 +124,7 @@ def test_deliveries_take_turns(naps, rate, email_channel):
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
     assert ScheduledMessage.objects.filter(status="sent").count() == len(naps) == len(email_channel) == 3
     assert ChannelPace.objects.get().channel == CHANNEL
-    assert delivering.pacing is pacing
+    assert delivering.rate_limit is rate_limit
 
 
 @pytest.mark.all_bins
@@ -208,6 +208,6 @@ def test_a_rate_that_is_none_is_refused(settings, rates):
 def test_a_worker_really_sleeps(db, rate):
     rate(django_email=5)
     for _ in range(3):
-        pacing.wait_for_turn(CHANNEL, timezone.now())
+        rate_limit.wait_for_turn(CHANNEL, timezone.now())
         turn = ChannelPace.objects.get().free_at - timedelta(seconds=1 / 5)
         assert turn <= timezone.now()

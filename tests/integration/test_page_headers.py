@@ -12,7 +12,7 @@ from django.conf import settings
 from schedules.models import OwnWords, Schedule
 from schedules.pages import policy
 from schedules.previewing import gallery, preview
-from schedules.unsubscribe import Token, page_path
+from schedules.unsubscribe.links import Token, page_path
 from tests.world import enroll, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db

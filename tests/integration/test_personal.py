@@ -4,13 +4,13 @@ import pytest
 from django.core.management import call_command
 
 from schedules.contrib.lms.models import CourseEnrollment, CourseMode, LearnerProfile
-from schedules.message_types.base import greeting_name
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
     DynamicUpgradeDeadlineConfiguration,
     OwnWords,
     Schedule,
 )
+from schedules.sending.context import greeting_name
 from tests.emails import Page
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, started
 

@@ -15,11 +15,11 @@ from django.test import RequestFactory
 from django.urls import path
 
 from demo.urls import urlpatterns as demo_urlpatterns
-from schedules import ledger, reactions, views
+from schedules import ledger, views
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.models import OptOut, ScheduledMessage
 from schedules.previewing import preview, sample_message
-from schedules.tracking import first_party, ga4
+from schedules.tracking import engagement, first_party, ga4
 from tests.apart import run_apart
 from tests.emails import Page, html_of
 from tests.google_server import GoogleServer
@@ -330,7 +330,7 @@ def test_a_database_that_is_away_costs_a_number_and_not_the_visit(garden, email_
 
     monkeypatch.setattr(ledger, "note", away)
     assert client.get(link).status_code == 302
-    (line,) = [record.getMessage() for record in caplog.records if record.name == reactions.__name__]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == engagement.__name__]
     assert str(row().pk) in line
     assert "DatabaseError" in line
     assert "alice@" not in line

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, CourseEnrollment, CourseMode, Section, SiteConfiguration
-from schedules.data import BINS, CourseLinks, ExperienceType, Run, RunOrigin
 from schedules.message_types import resolver_for
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
@@ -17,6 +16,8 @@ from schedules.models import (
     Schedule,
     ScheduleExperience,
 )
+from schedules.values.data import CourseLinks, ExperienceType
+from schedules.values.runs import BINS, Run, RunOrigin
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, schedule_of, started
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from schedules import api, retention
+from schedules import api
 from schedules.contrib.lms.models import CourseEmailOptout
+from schedules.ledger import retention
 from schedules.models import ScheduledMessage, SendRun
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
 

@@ -11,11 +11,12 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 from requests import HTTPError
 
-from schedules import api, delivering, ledger, tasks
+from schedules import api, ledger
 from schedules.contrib.lms.host import LmsHost
 from schedules.exceptions import DeliveryError, HostError, TaskFailed, TurnLater
 from schedules.management import waiting
 from schedules.models import ScheduledMessage, SendRun
+from schedules.sending import delivering, tasks
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
@@ -142,7 +143,7 @@ def test_waiting_for_ones_turn_is_no_try(channel, monkeypatch, settings):
         if later:
             raise later.pop()
 
-    monkeypatch.setattr(delivering.pacing, "wait_for_turn", wait_for_turn)
+    monkeypatch.setattr(delivering.rate_limit, "wait_for_turn", wait_for_turn)
     send()
     assert (one().status, one().due_at, one().attempts) == (Status.CLAIMED, turn, 0)
     for _ in range(3):

@@ -19,11 +19,11 @@ from edx_ace.renderers import RenderedEmail
 from sailthru.sailthru_client import get_signature_hash
 
 from schedules.contrib.lms.models import SiteConfiguration
-from schedules.data import FailReason, SkipReason
 from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, SkipRecipient
+from schedules.ledger.status import site_status
 from schedules.models import ScheduledMessage
-from schedules.optout import OptOutScope, opt_in, scopes_of
-from schedules.status import site_status
+from schedules.optouts import OptOutScope, opt_in, scopes_of
+from schedules.values.outcomes import FailReason, SkipReason
 from tests.loopback import serving
 from tests.world import enroll, free_port, make_course, make_learner, open_site, send_nudges
 

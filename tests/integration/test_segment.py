@@ -8,9 +8,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from schedules import api, delivering
+from schedules import api
 from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.models import HoldBack, ScheduleConfig, ScheduledMessage, SendRun
+from schedules.sending import delivering
 from schedules.tracking import segment
 from tests.apart import run_apart
 from tests.world import enroll, free_port, make_course, make_learner, open_site, perform, send_nudges, started

@@ -4,12 +4,12 @@ import pytest
 from django.contrib.sites.models import Site
 from django.core.management import CommandError, call_command
 
-from schedules import site_keys
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.exceptions import ConfigurationError
 from schedules.models import SendRun
 from schedules.sites import enrollment_site, find_site, org_scope, site_values, sites_about
 from schedules.testing import FakeHost
+from schedules.values import site_keys
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import include, path, reverse
 from django.utils import timezone
 
+from schedules.ledger.status import MESSAGE_TYPES, site_status, site_statuses
 from schedules.models import ScheduleConfig, ScheduledMessage, SendRun
-from schedules.status import MESSAGE_TYPES, site_status, site_statuses
 from tests.integration.admin_urls import urlpatterns as admin_urlpatterns
 from tests.world import open_site
 

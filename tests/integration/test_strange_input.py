@@ -16,9 +16,10 @@ from django.urls import URLPattern, get_resolver, reverse
 from schedules import api
 from schedules.admin.config import KeyedConfigurationPage
 from schedules.contrib.lms.models import Section, SiteConfiguration
-from schedules.data import FailReason, failed, one_line
 from schedules.models import OptOut
-from schedules.unsubscribe import Token, page_path
+from schedules.unsubscribe.links import Token, page_path
+from schedules.values.outcomes import FailReason, failed
+from schedules.values.text import one_line
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges
 
 pytestmark = pytest.mark.django_db

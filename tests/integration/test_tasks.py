@@ -10,10 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from schedules import api, delivering, ledger
-from schedules.data import Run
+from schedules import api, ledger
 from schedules.exceptions import ConfigurationError
 from schedules.models import ScheduledMessage, SendRun
+from schedules.sending import delivering
+from schedules.values.runs import Run
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db

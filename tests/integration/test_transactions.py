@@ -6,10 +6,12 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, connections, transaction
 from django.urls import reverse
 
-from schedules import api, creating, signals, transactions
+from schedules import api, signals
 from schedules.contrib.lms.models import CourseEnrollment
+from schedules.database import transactions
+from schedules.enrolling import creating
 from schedules.models import HoldBack, OptOut, Schedule, ScheduleExperience
-from schedules.optout import OptOutScope
+from schedules.optouts import OptOutScope
 from tests.world import enroll, make_course, make_learner, open_site, started
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +140,7 @@ def test_a_crowd_disperses(monkeypatch):
             raise OperationalError("could not serialize access")
         return "done"
 
-    assert transactions.in_own_transaction(work) == "done"
+    assert transactions.in_own_transaction(work, "default") == "done"
     assert bounds[:3] == [0.02, 0.04, 0.08]
     assert max(bounds) == transactions.MAX_PAUSE_SECONDS
 

@@ -8,9 +8,10 @@ from django.core.management import call_command
 from django.db.models import F
 from django.utils import timezone
 
-from schedules import api, delivering
+from schedules import api
 from schedules.exceptions import DeliveryError
 from schedules.models import ScheduledMessage, SendRun
+from schedules.sending import delivering
 from tests.world import enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db

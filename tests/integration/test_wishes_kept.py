@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.contrib.lms.models import Course, CourseEnrollment
+from schedules.ledger.retention import prune_messages
 from schedules.models import OptOut, Schedule, ScheduledMessage
-from schedules.retention import prune_messages
-from schedules.unsubscribe import Token, page_path
+from schedules.unsubscribe.links import Token, page_path
 from tests.world import enroll, make_course, make_learner, open_site, schedule_of, send_nudges
 
 pytestmark = pytest.mark.django_db

@@ -99,7 +99,7 @@ def fill(learners: str) -> None:
     """A course with so many learners, which was moved; the task that follows it is not begun."""
     from django.contrib.auth.models import User
 
-    from schedules import following
+    from schedules.enrolling import course_changes
     from schedules.models import Schedule
     from tests.world import make_course, open_site, started
 
@@ -110,23 +110,23 @@ def fill(learners: str) -> None:
     facts = {"course_id": str(garden.pk), "org": garden.org, "start_date": started(30)}
     Schedule.objects.bulk_create(Schedule(user=user, **facts) for user in User.objects.all())
     type(garden).objects.update(start=started(10))
-    following.remember(str(garden.pk), ["start"], started(0))
+    course_changes.remember(str(garden.pk), ["start"], started(0))
 
 
 def follow() -> None:
     """Follow it slowly, so that there is time to die; prints that it began."""
-    from schedules import following
+    from schedules.enrolling import course_changes
     from schedules.models import CourseChange
 
-    following.BATCH_SIZE = 10
-    once = following._follow_batch
+    course_changes.BATCH_SIZE = 10
+    once = course_changes._follow_batch
 
     def slowly(*arguments: Any) -> int:
         time.sleep(0.2)
         return once(*arguments)
 
-    following._follow_batch = slowly
-    following.follow(CourseChange.objects.get().course_id)
+    course_changes._follow_batch = slowly
+    course_changes.follow(CourseChange.objects.get().course_id)
 
 
 def recover() -> None:
@@ -147,9 +147,9 @@ def ids(only: str = "") -> None:
 def _told_about_ids() -> dict[str, Any]:
     from django.contrib.auth.models import User
 
-    from schedules import deadlines
+    from schedules.enrolling import deadlines
     from schedules.models import CourseDynamicUpgradeDeadlineConfiguration, OptOut, WaffleFlagCourseOverride
-    from schedules.optout import OptOutScope, opt_out, opted_out
+    from schedules.optouts import OptOutScope, opt_out, opted_out
     from tests.world import open_site
 
     flush()

@@ -5,7 +5,7 @@ from django.core.mail import EmailMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedules.addresses import is_for_channel, is_international, sendable
+from schedules.values.addresses import is_for_channel, is_international, sendable
 
 GOOD = [
     "alice@learners.example.com",

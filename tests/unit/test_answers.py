@@ -12,7 +12,6 @@ from django.db import InterfaceError, OperationalError
 from django.utils.functional import lazystr
 from django.utils.safestring import SafeString, mark_safe
 
-from schedules.answers import is_outage
 from schedules.exceptions import ConfigurationError, HostError
 from schedules.host import (
     Course,
@@ -26,6 +25,7 @@ from schedules.host import (
     checked,
 )
 from schedules.testing import FakeHost
+from schedules.values.answers import is_outage
 from tests.unit.test_fake_host import TestContract as _Contract
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)

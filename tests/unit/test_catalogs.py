@@ -10,7 +10,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedules.languages import RELEASED
+from schedules.values.languages import RELEASED
 from tools import catalogs
 from tools.catalogs import DOMAINS, LANGUAGES, PLURALS, StableCatalog, check, compiled, extracted, keys, read, updated
 from tools.translations import contradictions, faults, plural_index

@@ -4,21 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schedules.data import (
-    Course,
-    Enrollment,
-    FailReason,
-    LearnerProgress,
-    Section,
-    SkipReason,
-    Totals,
-    VerifiedMode,
-    failed,
-    one_line,
-    skipped,
-    without_addresses,
-)
 from schedules.exceptions import HostError
+from schedules.values.data import Course, Enrollment, LearnerProgress, Section, VerifiedMode
+from schedules.values.outcomes import FailReason, SkipReason, Totals, failed, skipped
+from schedules.values.text import one_line, without_addresses
 
 NAIVE = datetime(2026, 3, 1)  # noqa: DTZ001 - what a careless host would give
 

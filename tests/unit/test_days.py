@@ -8,7 +8,7 @@ import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.days import day_bounds, day_of, last_day, start_of_day
+from schedules.values.days import day_bounds, day_of, last_day, start_of_day
 
 
 def utc(*parts: int) -> datetime:

@@ -14,11 +14,11 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedules import languages
-from schedules.data import Course, Learner
-from schedules.languages import RELEASED, nearest
-from schedules.message_types.base import message_language
+from schedules.sending.context import message_language
 from schedules.sites import SiteValues
+from schedules.values import languages
+from schedules.values.data import Course, Learner
+from schedules.values.languages import RELEASED, nearest
 from tools.catalogs import DOMAINS, extracted, keys
 
 EVERY_LANGUAGE_OF_DJANGO = global_settings.LANGUAGES

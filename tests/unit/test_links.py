@@ -2,9 +2,9 @@
 
 import pytest
 
-from schedules import links
 from schedules.exceptions import ConfigurationError
-from schedules.links import (
+from schedules.values import links
+from schedules.values.links import (
     absolute_url,
     ascii_address,
     changed_links,

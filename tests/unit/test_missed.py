@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 import pytz
 
-from schedules.missed import PastRun, last_day, missed_days
+from schedules.ledger.catch_up import PastRun, last_day, missed_days
 
 TODAY = date(2026, 3, 9)
 ROME = pytz.timezone("Europe/Rome")

@@ -5,9 +5,9 @@ import sqlite3
 import pytest
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 
-from schedules import transient
+from schedules.database import transient
+from schedules.database.transient import is_transient, outlast
 from schedules.models import ScheduledMessage
-from schedules.transient import is_transient, outlast
 
 
 class DriverError(Exception):

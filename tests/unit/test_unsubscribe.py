@@ -11,7 +11,14 @@ from django.core.signing import Signer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedules.unsubscribe import MAX_TOKEN_CHARACTERS, Token, list_headers, page_path, read_token, write_token
+from schedules.unsubscribe.links import (
+    MAX_TOKEN_CHARACTERS,
+    Token,
+    list_headers,
+    page_path,
+    read_token,
+    write_token,
+)
 
 COURSES = ("course-v1:Meadow+B1+2026", "course-v1:Meadow+B2+2026")
 TOKEN = Token(7, 1, "recurring_nudge", "en", COURSES)

@@ -9,7 +9,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedules.wording import PLACEHOLDERS, Markdown, NoValueError, check_line, check_markdown, fill, fill_line
+from schedules.values.markup import PLACEHOLDERS, Markdown, NoValueError, check_line, check_markdown, fill, fill_line
 
 VALUES = {
     "course": "A Garden in a Year",

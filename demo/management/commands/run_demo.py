@@ -13,12 +13,12 @@ from django.utils import timezone
 from demo import school
 from schedules.channels import file_index
 from schedules.conf import conf
-from schedules.data import Totals
-from schedules.days import day_of
 from schedules.ledger import totals_of
 from schedules.management.send_command import by_reason, in_columns
 from schedules.message_types import resolvers
 from schedules.models import SendRun
+from schedules.values.days import day_of
+from schedules.values.outcomes import Totals
 
 
 class Command(BaseCommand):

@@ -12,9 +12,9 @@ from django.db import DatabaseError
 from schedules import api, previewing
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError, HostError
-from schedules.languages import has_words
 from schedules.message_types import messages
 from schedules.previewing import Preview, gallery
+from schedules.values.languages import has_words
 
 DEFAULT_DIRECTORY = "previews"
 

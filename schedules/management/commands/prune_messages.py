@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from schedules import retention
+from schedules.ledger import retention
 
 #: About as long as calendars go back.
 _MOST_DAYS = 36_500

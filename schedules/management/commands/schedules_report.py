@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
-from schedules.days import day_of
 from schedules.exceptions import ConfigurationError, HostError
 from schedules.management.send_command import in_columns, parse_date
 from schedules.pages import can_be_looked_up
@@ -20,6 +19,7 @@ from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
 from schedules.reporting.counts import COUNT_NAMES, MOST_DAYS, Counts, MessageReport, count
 from schedules.reporting.words import LABELS, interval, interval_heading, of_sent, points, share_of
+from schedules.values.days import day_of
 
 
 class Command(BaseCommand):

@@ -13,8 +13,8 @@ from django.utils import timezone
 from schedules import api
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
+from schedules.ledger.status import LastRun, SiteStatus, TypeStatus, site_status
 from schedules.management.send_command import by_reason, in_columns
-from schedules.status import LastRun, SiteStatus, TypeStatus, site_status
 
 COLUMNS = ("type", "find", "send", "last run for", "finished", "found", "already sent", "sent", "skipped", "failed")
 

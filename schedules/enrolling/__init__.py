@@ -1,0 +1,1 @@
+"""An enrollment becomes a schedule, and the schedule follows its course."""

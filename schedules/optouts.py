@@ -1,0 +1,156 @@
+"""Leaving: what learners no longer want, kept, read in bulk, and told to edx-ace by a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.dispatch import Signal
+from edx_ace.channel import ChannelType
+from edx_ace.message import Message
+from edx_ace.policy import Policy, PolicyResult
+
+from schedules import signals
+from schedules.database.transactions import after_commit
+from schedules.host import answer_to, get_host
+from schedules.models import OptOut
+from schedules.sites import sites_about
+from schedules.values.data import EnrollmentKey
+from schedules.values.text import can_be_stored
+
+_opt_outs_read: ContextVar[Collection[EnrollmentKey] | None] = ContextVar("opt_outs_read", default=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptOutScope:
+    """Which e-mails of a site an opt-out is about: those about one course and of one type; empty means every one."""
+
+    site_id: int
+    course_id: str = ""
+    message_type: str = ""
+
+    def __post_init__(self) -> None:
+        if not can_be_stored([self.course_id, self.message_type]):
+            ids = f"{self.course_id!r} and {self.message_type!r}"
+            raise ValueError(f"An opt-out is about {ids}; give ids that a database can store.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CourseOptOuts:
+    """A learner's opt-outs that touch one course, and whether they leave nothing that could come."""
+
+    scopes: tuple[OptOutScope, ...]
+    is_stopped: bool
+
+
+# Saying so ------------------------------------------------------------------------------------------
+
+
+def opt_out(user_id: int, scope: OptOutScope) -> None:
+    """The learner wants no such e-mails. Saying it twice changes nothing. Side effect: tells the host."""
+    OptOut.objects.get_or_create(user_id=user_id, **_fields(scope))
+    _tell(signals.learner_opted_out, user_id, scope)
+
+
+def opt_in(user_id: int, scope: OptOutScope) -> None:
+    """Takes back the opt-out of exactly this scope; wider and narrower ones stay. Side effect: tells the host."""
+    OptOut.objects.filter(user_id=user_id, **_fields(scope)).delete()
+    _tell(signals.learner_opted_in, user_id, scope)
+
+
+def _fields(scope: OptOutScope) -> dict[str, Any]:
+    return {"site_id": scope.site_id, "course_id": scope.course_id, "message_type": scope.message_type}
+
+
+def _tell(signal: Signal, user_id: int, scope: OptOutScope) -> None:
+    """The host's troubles are not the learner's: it hears of a wish that is kept, and what it raises is logged.
+
+    Not by `send_robust`, which logs the words of the error itself; they may hold an address.
+    """
+    tell = partial(signal.send, sender=OptOut, user_id=user_id, **_fields(scope))
+    after_commit(tell, "The host failed at the wish of learner %s", user_id)
+
+
+# Reading --------------------------------------------------------------------------------------------
+
+
+def opted_out(keys: Collection[EnrollmentKey], *, site_id: int, message_type: str) -> set[EnrollmentKey]:
+    """Those of `keys` whose learner wants no such message about the course. One query, however many keys."""
+    rows = OptOut.objects.filter(
+        site_id=site_id, message_type__in=("", message_type), user_id__in={user_id for user_id, _ in keys}
+    )
+    unwanted = set(rows.values_list("user_id", "course_id"))
+    return {key for key in keys if key in unwanted or (key[0], "") in unwanted}
+
+
+def scopes_of(user_id: int) -> list[OptOutScope]:
+    """All that the learner opted out of, on any site; the widest first."""
+    rows = OptOut.objects.filter(user_id=user_id).order_by("course_id", "message_type", "site_id")
+    return [OptOutScope(site_id=row.site_id, course_id=row.course_id, message_type=row.message_type) for row in rows]
+
+
+def opt_outs_about(user_id: int, orgs: Mapping[str, str]) -> dict[str, CourseOptOuts]:
+    """Course id -> the learner's opt-outs that touch it; courses that none touches are left out.
+
+    `orgs`: course id -> its organization, which decides the sites that write about the course.
+    """
+    scopes = scopes_of(user_id)
+    if not scopes:
+        return {}
+    sites = sites_about(get_host(), set(orgs.values()))
+    answers = {course_id: _about(course_id, sites[org], scopes) for course_id, org in orgs.items()}
+    return {course_id: answer for course_id, answer in answers.items() if answer.scopes}
+
+
+def _about(course_id: str, site_ids: frozenset[int], scopes: Collection[OptOutScope]) -> CourseOptOuts:
+    wide = [scope for scope in scopes if not scope.course_id and scope.site_id in site_ids]
+    own = [scope for scope in scopes if scope.course_id == course_id]
+    silent = {scope.site_id for scope in wide if not scope.message_type}
+    is_stopped = any(not scope.message_type for scope in own) or (bool(site_ids) and site_ids <= silent)
+    return CourseOptOuts(scopes=(*wide, *own), is_stopped=is_stopped)
+
+
+# What edx-ace asks ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def opt_outs_already_read(opt_outs: Collection[EnrollmentKey]) -> Iterator[None]:
+    """Within, the policy answers from what a batch has read: edx-ace asks it once per message."""
+    token = _opt_outs_read.set(opt_outs)
+    try:
+        yield
+    finally:
+        _opt_outs_read.reset(token)
+
+
+class BulkEmailOptoutPolicy(Policy):
+    """Denies e-mail to a learner who opted out of every course that the message is about (SPEC 9.1).
+
+    It reads `course_ids` in the message's context; a message without courses is not denied. The host's opt-outs
+    count, and of the app's those that are about every message type: others' messages are of none of them.
+    """
+
+    def check(self, message: Message) -> PolicyResult:
+        course_ids = message.context.get("course_ids")
+        if not course_ids or message.recipient is None:
+            return PolicyResult()
+        keys = {(message.recipient.lms_user_id, str(course_id)) for course_id in course_ids}
+        opt_outs = _opt_outs_read.get()
+        if opt_outs is None:
+            opt_outs = _all_opt_outs(message.recipient.lms_user_id, keys)
+        return PolicyResult(deny={ChannelType.EMAIL} if keys <= set(opt_outs) else set())
+
+
+def _all_opt_outs(user_id: int, keys: Collection[EnrollmentKey]) -> set[EnrollmentKey]:
+    """The host's and the app's. The host is asked about courses only where the app knows of an opt-out."""
+    host = get_host()
+    opt_outs = set(answer_to(host.opt_outs, keys))
+    if OptOut.objects.filter(user_id=user_id, message_type="").exists():
+        courses = answer_to(host.courses, {course_id for _, course_id in keys})
+        about = opt_outs_about(user_id, {course_id: course.org for course_id, course in courses.items()})
+        opt_outs |= {(user_id, course_id) for course_id, one in about.items() if one.is_stopped}
+    return opt_outs

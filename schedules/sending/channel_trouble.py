@@ -1,0 +1,173 @@
+"""Trouble with a channel, or with a sender, is everybody's: one worker tries again now and then, the others wait.
+
+A password that is refused is refused for each message, and servers lock out who tries too often. So the first who
+meets trouble says so in the database. Whoever comes by when its time is over takes the one trial by an `UPDATE`; what
+comes of it ends the trouble, or makes the next interval longer. Where hosts' clocks differ, trials come sooner or later
+than they should, and yet one at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import Error, router
+from django.db.models import QuerySet
+
+from schedules.conf import conf
+from schedules.database.transient import is_transient
+from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, TurnLater
+from schedules.models import ChannelTrouble
+from schedules.values.outcomes import FailReason
+
+log = logging.getLogger(__name__)
+
+MAX_WAIT_SECONDS = 3600
+
+#: Who asks for more patience than this is not believed.
+MAX_BLOCK = timedelta(days=1)
+
+#: So many in a row that a channel may be to blame for are blamed on it.
+MAX_DOUBTS = 3
+
+#: `site_id` of what every site meets.
+EVERY_SITE = 0
+
+_REASON_LENGTH = ChannelTrouble._meta.get_field("reason").max_length or 0
+
+
+def growing_wait(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row: twice as long each time, an hour at most."""
+    return timedelta(seconds=min(conf.retry_seconds * 2 ** min(failures - 1, 20), MAX_WAIT_SECONDS))
+
+
+def allow_trial(channel: str, now: datetime) -> None:
+    """Somebody mended it, perhaps, and asks: the next message is the trial."""
+    _rows(channel).filter(blocked_until__gt=now).update(blocked_until=now)
+
+
+class ChannelWatch:
+    """What one batch, of one site, knows of its channel's trouble; read once.
+
+    `is_urgent`: somebody waits for the one message, so it is tried whatever is known.
+    """
+
+    def __init__(self, channel: str, site_id: int, *, is_urgent: bool = False) -> None:
+        self._channel, self._site_id, self._is_urgent = channel, site_id, is_urgent
+        self._troubles = self._read()
+        self._claimed: set[int] = set()
+        self._doubt_count = 0
+
+    def blocked(self, now: datetime) -> ChannelUnavailable | None:
+        """Why messages have to wait, and until when; null where nothing is known to be wrong, or a trial is due."""
+        waiting = [one for one in self._troubles if one.blocked_until > now and one.pk not in self._claimed]
+        if self._is_urgent or not waiting:
+            return None
+        last = max(waiting, key=lambda one: one.blocked_until)
+        word, _, detail = last.reason.partition(": ")
+        # Not all at the same moment, of whom one alone could make the trial.
+        spread = growing_wait(last.failed_trials) * random.uniform(0, 0.25)  # noqa: S311 - it is no secret
+        return ChannelUnavailable(FailReason(word), detail, retry_at=last.blocked_until + spread)
+
+    @contextmanager
+    def handing_over(self, now: datetime) -> Iterator[None]:
+        """Around each hand-over to the channel: hears what comes of it, and tells the other workers.
+
+        Raises `ChannelUnavailable` where the channel cannot be used, be it that nothing was tried; and what is
+        raised within.
+        """
+        self._claim(now)
+        try:
+            yield
+        except ChannelUnavailable as error:
+            raise self._block(error, now) from error
+        except DeliveryError as error:
+            self._doubt_count = self._doubt_count + 1 if error.is_doubtful else 0
+            if self._doubt_count >= MAX_DOUBTS:
+                found = ChannelUnavailable(error.reason, error.detail, retry_at=error.retry_at)
+                raise self._block(found, now) from error
+            if error.reason == FailReason.CHANNEL_REFUSED and not error.is_doubtful:  # so it spoke with us
+                self._end()
+            raise
+        except OptedOut:
+            self._end()
+            raise
+        self._doubt_count = 0
+        self._end()
+
+    def _claim(self, now: datetime) -> None:
+        """Take the trials that are due; whose we cannot get is somebody else's, and we wait for what they find."""
+        if error := self.blocked(now):
+            raise error
+        for one in [one for one in self._troubles if one.pk not in self._claimed]:
+            row = _rows(self._channel).filter(pk=one.pk)
+            due = row if self._is_urgent else row.filter(blocked_until__lte=now)
+            try:
+                if due.update(blocked_until=now + growing_wait(one.failed_trials + 1)):
+                    self._claimed.add(one.pk)
+            except Error as fault:
+                if not is_transient(fault):
+                    raise
+                raise TurnLater(FailReason.INTERNAL_ERROR, type(fault).__name__, is_temporary=True) from fault
+        if any(one.pk not in self._claimed for one in self._troubles):
+            self._troubles = self._read()
+            if error := self.blocked(now):
+                raise error
+
+    def _block(self, error: ChannelUnavailable, now: datetime) -> ChannelUnavailable:
+        """Tell the others, and say until when this message has to wait. Whoever made the trial makes the wait grow."""
+        site_id = self._site_id if error.is_senders else EVERY_SITE
+        reason = f"{error.reason}: {error.detail}"[:_REASON_LENGTH]
+        if error.is_senders:  # who looks at the sender has let us in
+            self._end(only={EVERY_SITE})
+        known = next((one for one in self._troubles if one.site_id == site_id and one.pk in self._claimed), None)
+        failures = known.failed_trials + 1 if known else 1
+        until = max(now + growing_wait(failures), min(error.retry_at or now, now + MAX_BLOCK))
+        row = ChannelTrouble(
+            channel=self._channel,
+            site_id=site_id,
+            reason=reason,
+            since=now,
+            blocked_until=until,
+            failed_trials=failures,
+        )
+        try:
+            if known:
+                _rows(self._channel).filter(pk=known.pk).update(
+                    reason=reason, blocked_until=until, failed_trials=failures
+                )
+            else:
+                _rows(self._channel).bulk_create([row], ignore_conflicts=True)
+                _rows(self._channel).filter(site_id=site_id, blocked_until__lte=now).update(
+                    reason=reason, blocked_until=until
+                )
+            self._troubles = self._read()
+        except Error as fault:  # the message waits all the same; the others find out for themselves
+            log.warning("A channel's trouble could not be kept: %s", type(fault).__name__)
+            self._troubles = [row]
+        self._claimed.clear()
+        self._is_urgent = False
+        return self.blocked(now) or ChannelUnavailable(error.reason, error.detail, retry_at=until)
+
+    def _end(self, only: Collection[int] = ()) -> None:
+        """The trial went well: the trouble is over, for everybody. `only`: that of these `site_id`s."""
+        over = {one.pk for one in self._troubles if one.pk in self._claimed and (not only or one.site_id in only)}
+        if not over:
+            return
+        try:
+            _rows(self._channel).filter(pk__in=over).delete()
+        except Error as fault:  # what was sent was sent; the next trial ends it
+            log.warning("A channel's trouble is over, which could not be kept: %s", type(fault).__name__)
+        self._troubles = [one for one in self._troubles if one.pk not in over]
+        self._claimed -= over
+
+    def _read(self) -> list[ChannelTrouble]:
+        return list(_rows(self._channel).filter(site_id__in=(EVERY_SITE, self._site_id)))
+
+
+def _rows(channel: str) -> QuerySet[ChannelTrouble]:
+    """Never those of a replica, which may hear of it later."""
+    return ChannelTrouble.objects.using(router.db_for_write(ChannelTrouble)).filter(channel=channel)

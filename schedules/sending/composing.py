@@ -1,0 +1,72 @@
+"""A decision to send -> the edx-ace message: recipient, language, context, options and headers."""
+
+from __future__ import annotations
+
+from django.utils import translation
+
+from schedules import ledger
+from schedules.conf import conf
+from schedules.custom_text import BatchWords
+from schedules.exceptions import SkipRecipient
+from schedules.finding.resolving import Decision, Resolver
+from schedules.message_types.base import QuietRecipient, ScheduleMessage, ScheduleMessageType
+from schedules.sending.context import base_context, message_language, personal_context
+from schedules.sending.links import tracking_context, unsubscribe_url
+from schedules.unsubscribe.links import list_headers
+from schedules.values.addresses import sendable
+from schedules.values.headers import FEEDBACK_ID, WholeHeader
+from schedules.values.links import ascii_address, host_name
+from schedules.values.outcomes import SkipReason
+
+
+def compose(
+    resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords | None = None
+) -> ScheduleMessage:
+    """The edx-ace message of a decision to send: recipient, language, context, options and headers.
+
+    Without `words` it says the templates' words.
+    """
+    learner, entry, run = decision.learner, decision.entry, resolver.run
+    if learner is None:
+        raise SkipRecipient(SkipReason.NO_ADDRESS)
+    address = sendable(run.override_address or learner.email)
+    if address is None:
+        raise SkipRecipient(SkipReason.BAD_ADDRESS)
+    language = message_language(decision.courses[0].course, learner, resolver.site_values)
+    with translation.override(language):
+        context = {
+            **base_context(resolver),
+            **personal_context(resolver.site, learner, decision.courses),
+            **resolver.context(decision.courses),
+            "unsubscribe_url": unsubscribe_url(resolver, learner, decision, language),
+        }
+        context |= words.context(entry.course_ids, language, context) if words else {}
+    leave_url = context["unsubscribe_url"]  # machines follow the headers: no visit, so no UTM parameters
+    context |= tracking_context(resolver, entry, context)
+    recipient = QuietRecipient(lms_user_id=learner.id, email_address=address)
+    message = message_type.personalize(recipient, language, context)
+    message.uuid = entry.uuid
+    if sender := resolver.site_values.get("EMAIL_FROM_ADDRESS"):
+        # Not the default: mail channels know that themselves, and Sailthru would send on its behalf.
+        message.options["from_address"] = ascii_address(str(sender).strip())
+    file_name = f"{run.today}_{entry.name}_{learner.id}_{entry.uuid.hex[:12]}.html"
+    message.options["output_file_path"] = str(conf.file_email_directory / file_name)
+    message.headers = {
+        **_headers(resolver, entry),
+        **list_headers(leave_url, resolver.site_values.get("UNSUBSCRIBE_ADDRESS")),
+    }
+    return message
+
+
+def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:
+    """For channels that pass headers on.
+
+    Sources: RFC 3834 for `Auto-Submitted`, so that nobody's vacation answers; for `Feedback-ID`
+    https://support.google.com/a/answer/6254652: at most four fields, the sender's own in the end, nothing per learner.
+    """
+    domain = host_name(resolver.site.domain)
+    return {
+        "Message-ID": f"<{entry.uuid}@{domain}>",
+        "Auto-Submitted": "auto-generated",
+        FEEDBACK_ID: WholeHeader(f"{entry.name}:{domain}:{ScheduleMessageType.APP_LABEL}", FEEDBACK_ID),
+    }

@@ -1,0 +1,255 @@
+"""Celery: a day fans out to 24 bins, a bin to delivery batches. Arguments are JSON primitives, ids at most.
+
+A task is acknowledged when it is done, and goes back to the queue if its worker dies: the ledger decides whether
+there is anything left to do.
+
+A task's arguments are those of its `Run`, written by `_arguments` and read by `_run`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from celery import current_app, shared_task
+from celery.result import EagerResult
+from django.contrib.sites.models import Site
+from django.utils import timezone
+
+from schedules import ledger
+from schedules.conf import conf
+from schedules.database.clock import SHARED_CLOCK
+from schedules.enrolling import course_changes
+from schedules.exceptions import HostError, redacted, where
+from schedules.finding.resolving import Decision
+from schedules.message_types import resolver_for
+from schedules.models import SendRun
+from schedules.sending import delivering
+from schedules.tracking import engagement, segment
+from schedules.values.data import CourseFact, Reaction
+from schedules.values.outcomes import Outcome, Totals
+from schedules.values.runs import BINS, Run, RunOrigin
+from schedules.values.text import without_addresses
+
+log = logging.getLogger(__name__)
+
+
+#: Messages that one pass of `recover` takes over; it makes as many passes as it needs.
+TAKE_OVER_AT_ONCE = 1000
+
+#: Before an open or a click that met a database that was away is noted again; doubled each time.
+SECONDS_BEFORE_NOTING = 30
+
+#: For so long a broker may keep whoever saves a course waiting, at each step: connecting, sending.
+BROKER_SECONDS = 1
+_TIMEOUTS = ("socket_connect_timeout", "socket_timeout")
+
+
+def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
+    """Hand the run's bins to Celery.
+
+    Where Celery runs tasks in the calling process, returns what became of the messages and the bins that
+    failed; with a broker, null and an empty list: the ledger will tell.
+    """
+    totals: Totals | None = None
+    failed_bins: list[int] = []
+    for bin_number in range(BINS):
+        answer = _enqueue(resolve_bin, run, bin_number=bin_number)
+        if answer is None:
+            continue
+        totals = totals or Totals()
+        totals.add(answer)
+        if answer["errors"]:
+            failed_bins.append(bin_number)
+    return totals, failed_bins
+
+
+@shared_task(name="schedules.tasks.resolve_bin", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@redacted
+def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
+    """Find a bin's learners, claim their messages and hand them on in batches. One bin's failure is its own.
+
+    A bin that failed, for the host was away, has not reported: `recover` searches it again.
+    """
+    run = _run(arguments)
+    totals, errors = Totals(), []
+    try:
+        resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+        for schedules in resolver.batches(bin_number):
+            ids = _claim(run, resolver.decide(schedules, timezone.now()), totals)
+            errors += _enqueue_batches(run, ids, totals)
+        if not run.is_test and ledger.record_bin(run, bin_number, totals.found):
+            ledger.settle(run, timezone.now())
+    except Exception as error:  # noqa: BLE001 - the other bins go on; this one is reported
+        said = without_addresses(str(error)) if isinstance(error, HostError) else where(error)
+        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, said)
+        errors.append(type(error).__name__)
+    return {**totals.as_dict(), "errors": errors}
+
+
+@shared_task(name="schedules.tasks.deliver_batch", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@redacted
+def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
+    """Send a batch of messages."""
+    run = _run(arguments)
+    with segment.flushing():
+        totals = delivering.deliver_batch(run, ids, timezone.now())
+        if not run.is_test:
+            ledger.settle(run, timezone.now())
+    return totals.as_dict()
+
+
+@shared_task(name="schedules.tasks.recover", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@redacted
+def recover() -> dict[str, Any]:
+    """Hand out again what nobody answers for: due retries, dead workers' messages and courses, what the broker lost.
+
+    Run it every minute or so; twice at once does no harm.
+    """
+    now, totals = timezone.now(), Totals()
+    for row, bins in ledger.take_over_bins(SHARED_CLOCK, oldest=now - timedelta(days=delivering.USEFUL_LIFE_DAYS)):
+        for bin_number in bins:
+            totals.add(_enqueue(resolve_bin, _run_of(row), bin_number=bin_number) or {})
+        if not bins:  # who settled its last message may have died before saying that the run is finished
+            ledger.settle(_run_of(row), now)
+    while rows := ledger.take_over(SHARED_CLOCK, TAKE_OVER_AT_ONCE):
+        by_run = defaultdict(list)
+        for message in rows:
+            by_run[message.run].append(str(message.pk))
+        for row, ids in by_run.items():
+            _enqueue_batches(_run_of(row), ids, totals)
+    for course_id in course_changes.take_over(now):
+        _enqueue_course(course_id, now)
+    return totals.as_dict()
+
+
+@shared_task(name="schedules.tasks.follow_course", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+@redacted
+def follow_course(*, course_id: str) -> dict[str, Any]:
+    """A course changed: its schedules and hold-backs follow."""
+    return {"changed": course_changes.follow(course_id)}
+
+
+def course_changed(course_id: str, facts: Collection[CourseFact], now: datetime) -> None:
+    """Keep that a course changed, and hand it to the queue. Somebody waits, so a broker has two seconds to take it."""
+    course_changes.remember(course_id, facts, now)
+    _enqueue_course(course_id, now)
+
+
+def _enqueue_course(course_id: str, now: datetime) -> None:
+    sending: dict[str, Any] = {"kwargs": {"course_id": course_id}, "queue": conf.routing_key}
+    try:
+        if current_app.conf.task_always_eager:
+            follow_course.apply_async(**sending)
+            return
+        with current_app.connection_for_write(
+            connect_timeout=BROKER_SECONDS, transport_options=dict.fromkeys(_TIMEOUTS, BROKER_SECONDS)
+        ) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+            follow_course.apply_async(**sending, connection=connection, retry=False)  # type: ignore[call-arg]
+    except Exception as error:  # noqa: BLE001 - each broker has errors of its own
+        log.warning("The queue did not take that %s changed; recover will: %s", course_id, where(error))
+        course_changes.release(course_id, now)
+
+
+@shared_task(name="schedules.tasks.note_reaction", bind=True, acks_late=True, ignore_result=True, max_retries=8)
+@redacted
+def note_reaction(self: Any, *, uuid: str, reaction: str, at: str) -> None:
+    """Keep when a message was opened or clicked, once the database takes it again; for about two hours."""
+    if not engagement.note(UUID(uuid), Reaction(reaction), datetime.fromisoformat(at)):
+        raise self.retry(countdown=SECONDS_BEFORE_NOTING * 2**self.request.retries)
+
+
+def note_later(uuid: UUID, reaction: Reaction, at: datetime) -> None:
+    """Queue it. Whatever the broker raises is the caller's."""
+    task: Any = note_reaction
+    arguments = {"uuid": str(uuid), "reaction": reaction.value, "at": at.isoformat()}
+    task.apply_async(kwargs=arguments, countdown=SECONDS_BEFORE_NOTING, queue=conf.routing_key)
+
+
+def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[Any]:
+    """Claim messages and settle those that are decided already; returns the ids to deliver.
+
+    In a test nothing is claimed, and the ids are the learners'.
+    """
+    totals.found += len(decisions)
+    if run.is_test:
+        return sorted({one.entry.user_id for one in decisions})
+    now = timezone.now()
+    ours = ledger.claim(run, [one.entry for one in decisions], SHARED_CLOCK)
+    totals.already += len(decisions) - len(ours)
+    settled: defaultdict[Outcome, list[UUID]] = defaultdict(list)
+    ids = []
+    for one in decisions:
+        if one.entry.uuid not in ours:
+            continue
+        if one.outcome is None:
+            ids.append(str(one.entry.uuid))
+        else:
+            settled[one.outcome].append(one.entry.uuid)
+            totals.count(one.outcome)
+    for outcome, uuids in settled.items():
+        ledger.record(uuids, outcome, now)
+    return ids
+
+
+def _enqueue_batches(run: Run, ids: Sequence[Any], totals: Totals) -> list[str]:
+    """Hand on ids in batches; returns what went wrong, as far as Celery runs in this process."""
+    errors = []
+    for first in range(0, len(ids), conf.delivery_batch_size):
+        answer = _enqueue(deliver_batch, run, ids=ids[first : first + conf.delivery_batch_size])
+        if answer is not None:
+            totals.add(answer)
+            errors += answer.get("errors", [])
+    return errors
+
+
+def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
+    """Queue a task; returns its answer where Celery runs tasks in the calling process, else null."""
+    result = task.apply_async(kwargs={**_arguments(run), **more}, queue=conf.routing_key)
+    if not isinstance(result, EagerResult):
+        return None
+    if result.successful():
+        answer: dict[str, Any] = result.get(disable_sync_subtasks=False)  # it is there already
+        return answer
+    log.error("Task of run %s failed: %s", run.uuid, where(result.result))
+    return {"errors": [type(result.result).__name__]}
+
+
+def _run_of(row: SendRun) -> Run:
+    return Run(
+        message_type=row.message_type,
+        site_id=row.site_id,
+        today=row.date,
+        day_offset=row.day_offset,
+        uuid=row.uuid,
+        origin=RunOrigin(row.origin),
+    )
+
+
+def _arguments(run: Run) -> dict[str, Any]:
+    return {
+        "message_type": run.message_type,
+        "site_id": run.site_id,
+        "today": run.today.isoformat(),
+        "day_offset": run.day_offset,
+        "run_id": str(run.uuid),
+        "origin": run.origin.value,
+        "override_address": run.override_address,
+    }
+
+
+def _run(arguments: dict[str, Any]) -> Run:
+    return Run(
+        message_type=arguments["message_type"],
+        site_id=arguments["site_id"],
+        today=date.fromisoformat(arguments["today"]),
+        day_offset=arguments["day_offset"],
+        uuid=UUID(arguments["run_id"]),
+        origin=RunOrigin(arguments.get("origin", RunOrigin.DAILY)),  # older tasks have none
+        override_address=arguments["override_address"],
+    )

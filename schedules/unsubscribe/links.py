@@ -1,0 +1,118 @@
+"""The unsubscribe link: what it carries, signed, and the headers by which mail clients know it."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from django.core.signing import BadSignature, Signer
+from django.urls import NoReverseMatch, reverse
+
+from schedules.values.headers import LIST_UNSUBSCRIBE, WholeHeader
+from schedules.values.links import ascii_address
+
+#: A header's line is at most 998 characters long (RFC 5322, 2.1.1), the site's domain and all.
+MAX_TOKEN_CHARACTERS = 800
+
+#: Another format would need another salt.
+_SALT = "schedules.unsubscribe"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Whose link it is and which message it came with: ids alone, and no time at which it would end.
+
+    `course_ids`: of the message; those that did not fit are left out, and then it `is_cut`. `is_test`: the message went
+    to a tester in place of the learner, so the link must change nothing. `message_uuid`: of the message, if there is
+    one. In a link these stand in this order. Old links have `schedule_ids` in place of courses.
+    """
+
+    user_id: int
+    site_id: int
+    message_type: str
+    language: str
+    course_ids: tuple[str, ...] = ()
+    is_test: bool = False
+    message_uuid: UUID | None = None
+    is_cut: bool = False
+    schedule_ids: tuple[int, ...] = ()
+
+
+def write_token(token: Token) -> str:
+    """The token as signed text, fit for one segment of a path. It names as many courses as it has room for."""
+    while len(text := _signed(token)) > MAX_TOKEN_CHARACTERS and token.course_ids:
+        token = replace(token, course_ids=token.course_ids[: len(token.course_ids) * 9 // 10], is_cut=True)
+    return text
+
+
+def _signed(token: Token) -> str:
+    courses, uuid = list(token.course_ids), token.message_uuid
+    fields = [token.user_id, token.site_id, token.message_type, token.language, courses, int(token.is_test)]
+    fields += [uuid.hex if uuid else "", int(token.is_cut)]
+    text: str = _signer().sign_object(fields, serializer=_Compact)
+    return text
+
+
+def read_token(text: str) -> Token | None:
+    """The token, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else null."""
+    try:
+        fields = _signer().unsign_object(text, serializer=_Compact)
+        user_id, site_id, message_type, language, courses, is_test, uuid, *is_cut = fields
+    except (BadSignature, ValueError):
+        return None
+    return Token(
+        user_id,
+        site_id,
+        message_type,
+        language,
+        course_ids=tuple(one for one in courses if isinstance(one, str)),
+        is_test=bool(is_test),
+        message_uuid=UUID(uuid) if uuid else None,
+        is_cut=any(is_cut),
+        schedule_ids=tuple(one for one in courses if isinstance(one, int)),
+    )
+
+
+class _Compact:
+    """JSON, deflated where that is shorter: ids of courses have much in common.
+
+    Not by Django's `compress`: its texts begin with a dot, and many web servers hide such paths.
+    """
+
+    def dumps(self, fields: Any) -> bytes:
+        text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+        return min(text, zlib.compress(text, 9), key=len)
+
+    def loads(self, data: bytes) -> Any:
+        return json.loads(data if data.startswith(b"[") else zlib.decompress(data))
+
+
+def page_path(token: Token) -> str:
+    """The path of the token's page; empty where the project does not include `schedules.urls`."""
+    try:
+        return reverse("schedules:unsubscribe", args=[write_token(token)])
+    except NoReverseMatch:
+        return ""
+
+
+def list_headers(url: str, address: str) -> dict[str, str]:
+    """`List-Unsubscribe` (RFC 2369, 3.2) and `List-Unsubscribe-Post` (RFC 8058, 3.1), as far as there is what to name.
+
+    One click takes an https `url`; of another there is the first header alone. `address`, where requests are read by
+    hand, may be anybody's words. Either may be empty.
+    """
+    ways = [f"<{url}>"] if url else []
+    if address:
+        ways.append(f"<mailto:{quote(ascii_address(str(address).strip()), safe='@')}?subject=unsubscribe>")
+    headers: dict[str, str] = {LIST_UNSUBSCRIBE: WholeHeader(", ".join(ways), LIST_UNSUBSCRIBE)} if ways else {}
+    if url.startswith("https://"):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+def _signer() -> Any:
+    return Signer(sep=".", salt=_SALT)

@@ -1,0 +1,168 @@
+"""The names that the app reads among a site's configuration values, and what each of them may be.
+
+A Django setting of the same name may be the same. `None` and an empty value say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from email.utils import getaddresses
+from typing import Any, NamedTuple
+
+from django.utils.functional import Promise
+
+from schedules.values.addresses import is_international, sendable
+from schedules.values.links import ALLOWED_LINK, is_link
+from schedules.values.text import can_be_stored
+from schedules.values.typed import shown
+
+
+class Kind(NamedTuple):
+    """What a value may be. `faults`: where in a value that is not so the fault is, and what stands there."""
+
+    allowed: str
+    faults: Callable[[Any], Iterator[tuple[str, Any]]]
+
+
+ORG_FILTER = "COURSE_ORG_FILTER"
+
+_ADDRESS = re.compile(r"[^\r\n]*[^\s@]@[^\s@]+")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | Promise)
+
+
+def _is_link(value: Any) -> bool:
+    return _is_text(value) and is_link(str(value))
+
+
+def _is_link_or_address(value: Any) -> bool:
+    return _is_text(value) and is_link(str(value), or_address=True)
+
+
+def _is_sender(value: Any) -> bool:
+    found = [address for _, address in getaddresses([str(value)])] if _is_text(value) else []
+    return len(found) == 1 and sendable(found[0]) is not None and not is_international(found[0])
+
+
+def _is_org_filter(value: Any) -> bool:
+    orgs = [value] if isinstance(value, str) else value
+    is_list = isinstance(orgs, Collection) and not isinstance(orgs, bytes | Mapping)
+    return is_list and all(isinstance(org, str) and can_be_stored(org) for org in orgs)
+
+
+def _each(allowed: str, is_usable: Callable[[Any], bool]) -> Kind:
+    def faults(value: Any) -> Iterator[tuple[str, Any]]:
+        if not is_usable(value):
+            yield "", value
+
+    return Kind(allowed, faults)
+
+
+def _mapping(allowed: str, is_usable: Callable[[Any], bool], *, only: str = "") -> Kind:
+    """A mapping whose values are usable, or the one under the key `only`."""
+
+    def faults(value: Any) -> Iterator[tuple[str, Any]]:
+        if not isinstance(value, Mapping):
+            yield "", value
+            return
+        for key, one in value.items():
+            if one not in (None, "") and (not only or key == only) and not (isinstance(key, str) and is_usable(one)):
+                yield f"[{key!r}]", one
+
+    return Kind(allowed, faults)
+
+
+_TEXT = _each("text", _is_text)
+_ADDRESS_TEXT = _each("an e-mail address", lambda value: _is_text(value) and bool(_ADDRESS.fullmatch(str(value))))
+_LINK = _each(ALLOWED_LINK, _is_link)
+_LINKS = _mapping(f"names, each with {ALLOWED_LINK}", _is_link)
+_LINKS_AND_ADDRESSES = _mapping(f"names, each with {ALLOWED_LINK} or mailto:", _is_link_or_address)
+_NUMBER = _each("text or a whole number", lambda value: _is_text(value) or type(value) is int)
+
+#: Name, in upper case -> what it may be.
+KINDS: Mapping[str, Kind] = {
+    ORG_FILTER: _each("an organization or a list of them", _is_org_filter),
+    "PLATFORM_NAME": _TEXT,
+    "HOMEPAGE_URL": _LINK,
+    "DASHBOARD_URL": _LINK,
+    "LOGO_URL": _LINK,
+    "MKTG_URLS": _mapping(f"names, of which ROOT has {ALLOWED_LINK}", _is_link, only="ROOT"),
+    "CONTACT_MAILING_ADDRESS": _TEXT,
+    "CONTACT_EMAIL": _ADDRESS_TEXT,
+    "EMAIL_FROM_ADDRESS": _each("one e-mail address, ASCII to the left of the @", _is_sender),
+    "UNSUBSCRIBE_ADDRESS": _ADDRESS_TEXT,
+    "SOCIAL_MEDIA_URLS": _LINKS_AND_ADDRESSES,
+    "SOCIAL_MEDIA_FOOTER_URLS": _LINKS_AND_ADDRESSES,
+    "MOBILE_STORE_URLS": _LINKS,
+    "TEMPLATE_REVISION": _NUMBER,
+    "COPYRIGHT_YEAR": _NUMBER,
+    "LANGUAGE_CODE": _TEXT,
+    "GOOGLE_ANALYTICS_ACCOUNT": _TEXT,
+    "GOOGLE_ANALYTICS_TRACKING_ID": _TEXT,
+    "GOOGLE_ANALYTICS_API_SECRET": _TEXT,
+}
+
+_SITE_ONLY = {ORG_FILTER, "HOMEPAGE_URL", "DASHBOARD_URL", "SOCIAL_MEDIA_URLS", "COPYRIGHT_YEAR"}
+
+#: The names that are Django settings too.
+SETTINGS = tuple(sorted(KINDS.keys() - _SITE_ONLY))
+
+_SECRET = frozenset({"GOOGLE_ANALYTICS_API_SECRET"})
+
+
+class Problem(NamedTuple):
+    """What is wrong with a value: its name, and the rest of the sentence."""
+
+    name: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.said}"
+
+    def of(self, domain: str) -> str:
+        """The sentence about that site."""
+        return f"{self.name} of {domain} {self.said}"
+
+
+def problem(name: str, value: Any) -> Problem | None:
+    """What is wrong with the value of `name`, which the app reads; `None` if nothing is."""
+    kind = KINDS[name.upper()]
+    if value is None or value == "":
+        return None
+    for place, found in kind.faults(value):
+        what = "(hidden)" if name.upper() in _SECRET else shown(found)
+        return Problem(f"{name}{place}", f"is {what}; give {kind.allowed}.")
+    if not can_be_stored(str(value) if isinstance(value, Promise) else value):
+        what = "(hidden)" if name.upper() in _SECRET else shown(value)
+        return Problem(name, f"is {what}; give {kind.allowed}, without NUL and halves of characters.")
+    return None
+
+
+def problems(values: Any) -> list[Problem]:
+    """What is wrong with a site's configuration values. Empty when all is well."""
+    if not isinstance(values, Mapping):
+        return [Problem("The configuration", f"is {shown(values)}; it must map names to values.")]
+    named = ((key, value) for key, value in values.items() if isinstance(key, str) and _is_read(key))
+    return [found for key, value in named if (found := problem(key, value))]
+
+
+def organizations(values: Any) -> frozenset[str]:
+    """The organizations that a site's values claim; of a claim that cannot be used, those that can be read in it."""
+    for name in (ORG_FILTER.lower(), ORG_FILTER):
+        claimed = values.get(name) if isinstance(values, Mapping) else None
+        if claimed:
+            texts = [claimed] if isinstance(claimed, str) else claimed
+            return (
+                frozenset(org for org in texts if isinstance(org, str) and can_be_stored(org))
+                if isinstance(texts, Collection)
+                else frozenset()
+            )
+    return frozenset()
+
+
+def _is_read(key: str) -> bool:
+    """A name is read in lower or in upper case."""
+    return key in (key.lower(), key.upper()) and key.upper() in KINDS
