@@ -26,7 +26,7 @@ BROWSER := $(VENV)/.installed-browser
 NODE_MODULES := tests/browser/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage test-services test-browser soak tox lint docs messages update serve clean
+.PHONY: help demo test coverage test-services test-browser soak tox lint docs messages complete update serve clean
 .NOTPARALLEL: # two pips in one environment get in each other's way
 .DELETE_ON_ERROR:
 
@@ -40,6 +40,7 @@ help: ## say what there is
 	@echo "make soak    the same for hours: 100,000 messages, 1,000 kills"
 	@echo "make tox     run the tests on each supported pair of Python and Django, and on the oldest and newest of all else"
 	@echo "make lint    check style, types, layers, migrations and settings"
+	@echo "make complete  say which words lack a translation; a release waits for none"
 	@echo "make messages  bring the translations up to date with the words of the code, and compile them"
 	@echo "make update  pin the newest versions of all that is installed, in requirements/"
 	@echo "make docs    build the documentation into docs/_build/html/"
@@ -90,6 +91,10 @@ docs: $(DOCS)
 
 messages: $(TEST)
 	$(BIN)/python -m tools.catalogs
+
+# What a release waits for: every sentence in every language.
+complete: $(TEST)
+	$(BIN)/python -m tools.catalogs check
 
 # ROWS=py313-django61,oldest chooses rows of tox.ini.
 tox: | $(BIN)/python

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -18,9 +19,9 @@ from schedules.conf import conf
 from schedules.database.transactions import after_commit
 from schedules.enrolling import creating
 from schedules.exceptions import HostError
-from schedules.finding.resolving import Resolver
 from schedules.ledger import status
-from schedules.message_types import resolver_for, resolvers
+from schedules.message_types import resolver_for, resolvers, usable_resolvers
+from schedules.message_types.gates import gates_of
 from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun, database
 from schedules.optouts import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
 from schedules.sending import channel_trouble, tasks
@@ -44,10 +45,12 @@ __all__ = [
     "learner_enrolled",
     "learner_erased",
     "message_type_titles",
+    "message_types_to_run",
     "opt_in",
     "opt_out",
     "opt_outs_about",
     "recover",
+    "send_tests",
 ]
 
 ENQUEUE_DISABLED = "enqueue-disabled"
@@ -113,7 +116,12 @@ def last_day(end: datetime) -> date:
 
 def message_type_titles() -> dict[str, str]:
     """Message type -> how learners know its e-mails, in the language that is active."""
-    return {key: str(resolver.title) for key, resolver in resolvers().items()}
+    return {key: str(resolver.title) for key, resolver in usable_resolvers().items()}
+
+
+def message_types_to_run(site: Site) -> list[str]:
+    """The message types whose learners are looked for on this site, in the order of the settings."""
+    return [key for key in resolvers() if toggles.is_enqueuing(site, key)]
 
 
 def enqueue_day(
@@ -124,7 +132,6 @@ def enqueue_day(
     now: datetime,
     origin: RunOrigin = RunOrigin.DAILY,
     day_offsets: Sequence[int] | None = None,
-    override_address: str | None = None,
     show_message: Callable[[str], object] | None = None,
 ) -> list[RunReport]:
     """Find and queue everything due on `today`; one report per day offset, in the order of `day_offsets`.
@@ -135,33 +142,45 @@ def enqueue_day(
     up wrongly, and `HostError` when the host fails at what concerns the whole site.
     """
     recover()
-    resolver_class = resolver_for(message_type)
-    offsets = resolver_class.day_offsets() if day_offsets is None else day_offsets
-    reports = []
-    for day_offset in offsets:
-        run = Run(
-            message_type=message_type,
-            site_id=site.pk,
-            today=today,
-            day_offset=day_offset,
-            uuid=uuid4(),
-            origin=origin,
-            override_address=override_address,
-        )
-        _check_site(resolver_class, run, site)
-        reports.append(RunReport(run=run, name=resolver_class.message_name(day_offset)))
-    if override_address is not None:
-        channel_trouble.allow_trial(conf.default_channel, now)
-    stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
+    reports = _reports(message_type, site, today, origin, day_offsets)
     for report in reports:
-        report.stopped = stopped
-    ledger.open_runs([report.run for report in reports if not report.run.is_test], now, stopped)
-    token = files.show_message.set(show_message)
-    try:
+        try:
+            _check_site(report.run, site)
+        except HostError as error:
+            if not error.is_temporary:  # while the host is away, bins are queued: they are searched until it is back
+                raise
+    stopped = _stopped(reports, site, message_type)
+    ledger.open_runs([report.run for report in reports], now, stopped)
+    with _shown(show_message):
         for report in reports:
-            _enqueue_run(report)
-    finally:
-        files.show_message.reset(token)
+            _enqueue(report)
+    return reports
+
+
+def send_tests(
+    message_type: str,
+    site: Site,
+    today: date,
+    override_address: str,
+    *,
+    now: datetime,
+    origin: RunOrigin = RunOrigin.DAILY,
+    day_offsets: Sequence[int] | None = None,
+    show_message: Callable[[str], object] | None = None,
+) -> list[RunReport]:
+    """As `enqueue_day()`, but every message goes to one address, and the ledger is neither read nor written.
+
+    A channel that is in trouble is tried again: whoever tests it may have mended it.
+    """
+    recover()
+    reports = _reports(message_type, site, today, origin, day_offsets)
+    for report in reports:
+        _check_site(report.run, site)
+    channel_trouble.allow_trial(conf.default_channel, now)
+    _stopped(reports, site, message_type)
+    with _shown(show_message):
+        for report in reports:
+            _enqueue(report, override_address)
     return reports
 
 
@@ -192,18 +211,50 @@ def channel_troubles(site_id: int) -> list[str]:
         return status.channel_troubles([site_id])[site_id]
 
 
-def _check_site(resolver_class: type[Resolver], run: Run, site: Site) -> None:
-    """Read the site's configuration: it is better refused here than in 24 tasks.
+def _reports(
+    message_type: str, site: Site, today: date, origin: RunOrigin, day_offsets: Sequence[int] | None
+) -> list[RunReport]:
+    resolver = resolver_for(message_type)
+    return [
+        RunReport(
+            run=Run(
+                message_type=message_type,
+                site_id=site.pk,
+                today=today,
+                day_offset=day_offset,
+                uuid=uuid4(),
+                origin=origin,
+            ),
+            name=resolver.message_name(day_offset),
+        )
+        for day_offset in (resolver.day_offsets() if day_offsets is None else day_offsets)
+    ]
 
-    While the host is away for a while, its bins are queued all the same: they are searched until it is back.
-    """
+
+def _check_site(run: Run, site: Site) -> None:
+    """Read the site's configuration and the gates: they are better refused here than in 24 tasks."""
+    resolver = resolver_for(run.message_type)
+    gates_of(resolver)
+    resolver(run, site)
+
+
+def _stopped(reports: Sequence[RunReport], site: Site, message_type: str) -> str:
+    """Why nothing is to be queued; empty if it is."""
+    stopped = "" if toggles.is_enqueuing(site, message_type) else ENQUEUE_DISABLED
+    for report in reports:
+        report.stopped = stopped
+    return stopped
+
+
+@contextmanager
+def _shown(show_message: Callable[[str], object] | None) -> Iterator[None]:
+    token = files.show_message.set(show_message)
     try:
-        resolver_class(run, site)
-    except HostError as error:
-        if run.is_test or not error.is_temporary:
-            raise
+        yield
+    finally:
+        files.show_message.reset(token)
 
 
-def _enqueue_run(report: RunReport) -> None:
+def _enqueue(report: RunReport, override_address: str | None = None) -> None:
     if not report.stopped:
-        report.totals, report.failed_bins = tasks.enqueue_bins(report.run)
+        report.totals, report.failed_bins = tasks.enqueue_bins(report.run, override_address)

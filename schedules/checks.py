@@ -19,8 +19,10 @@ from django.template.loader import get_template
 from schedules.conf import DEFAULTS, conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import get_host, site_value_problems
-from schedules.message_types import message_names
+from schedules.message_types import message_names, message_type_problems
+from schedules.message_types.gates import gate_problems
 from schedules.models.collations import folding_columns
+from schedules.sending.translated import template_source
 from schedules.sites import default_google_analytics_id, setting_problems
 from schedules.tracking.first_party import open_path
 from schedules.tracking.ga4 import is_ga4
@@ -49,6 +51,19 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         except ConfigurationError as error:
             found.append(Error(str(error), id="schedules.E001"))
     return found
+
+
+@register()
+def check_plugins(**_: Any) -> list[CheckMessage]:
+    """Every message type and every gate that the settings name can be used."""
+    try:
+        types, gates = message_type_problems(), gate_problems()
+    except ConfigurationError:  # E001 says so
+        return []
+    return [
+        *(Error(problem, hint="Correct SCHEDULES['MESSAGE_TYPES'].", id="schedules.E009") for problem in types),
+        *(Error(problem, hint="Correct the gate, or SCHEDULES['GATES'].", id="schedules.E010") for problem in gates),
+    ]
 
 
 @register()
@@ -95,7 +110,7 @@ def check_words(**_: Any) -> list[CheckMessage]:
                 id="schedules.E006",
             )
             for path in (f"{folder}/body.txt", f"{folder}/body.html")
-            for other in sorted(set(_WORDS.findall(_source(path))) - {name})
+            for other in sorted(set(_WORDS.findall(template_source(path))) - {name})
         ]
     return found
 
@@ -306,14 +321,6 @@ def _is_on(switch: str) -> bool:
         return bool(getattr(conf, switch))
     except ConfigurationError:  # E001 says so
         return False
-
-
-def _source(path: str) -> str:
-    """A template as it was written; empty where there is none, or not one of Django's."""
-    try:
-        return str(getattr(getattr(get_template(path), "template", None), "source", ""))
-    except TemplateDoesNotExist:
-        return ""
 
 
 def _has_template(path: str) -> bool:

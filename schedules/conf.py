@@ -22,6 +22,12 @@ from schedules.exceptions import ConfigurationError
 #: Each key of `SCHEDULES` with its default; the properties of `Conf` say what it means.
 DEFAULTS: Mapping[str, Any] = {
     "HOST": "schedules.contrib.lms.host.LmsHost",
+    "MESSAGE_TYPES": (
+        "schedules.message_types.recurring_nudge.RecurringNudge",
+        "schedules.message_types.upgrade_reminder.UpgradeReminder",
+        "schedules.message_types.course_update.CourseUpdate",
+    ),
+    "GATES": (),
     "TIME_ZONE": "UTC",
     "URL_SCHEME": "https",
     "RECURRING_NUDGE_DAYS": (3, 10),
@@ -63,6 +69,16 @@ class Conf:
         """Dotted path of the `schedules.host.Host` subclass that speaks for the LMS."""
         path: str = self._own("HOST", str, lambda path: "." in path, "a dotted path to a class")
         return path
+
+    @property
+    def message_types(self) -> tuple[str, ...]:
+        """Dotted paths of the message types (subclasses of `schedules.messages.Resolver`), in the order of a day."""
+        return self._paths("MESSAGE_TYPES")
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Dotted paths of the host's own gates (subclasses of `schedules.messages.Gate`), after the app's."""
+        return self._paths("GATES")
 
     @property
     def time_zone(self) -> BaseTzInfo:
@@ -254,6 +270,10 @@ class Conf:
             raise ConfigurationError(f"SCHEDULES[{key!r}] is {shown}; allowed: {allowed}.")
         return value
 
+    def _paths(self, key: str) -> tuple[str, ...]:
+        paths: Sequence[str] = self._own(key, (list, tuple), _are_paths, "a list of different dotted paths to classes")
+        return tuple(paths)
+
     def _switch(self, key: str) -> bool:
         value = self._dict().get(key, DEFAULTS[key])
         if not isinstance(value, bool):
@@ -273,6 +293,10 @@ class Conf:
 def _are_days(days: Sequence[object]) -> bool:
     are_numbers = all(type(day) is int and 1 <= day <= MAX_DAYS for day in days)
     return are_numbers and len(set(days)) == len(days)
+
+
+def _are_paths(paths: Sequence[object]) -> bool:
+    return all(isinstance(path, str) and "." in path for path in paths) and len(set(paths)) == len(paths)
 
 
 def _is_web_url(url: str) -> bool:

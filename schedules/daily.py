@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from celery import shared_task
 from django.utils import timezone
@@ -21,15 +22,29 @@ log = logging.getLogger(__name__)
 @redacted
 def run_day(message_type: str, site_domain: str) -> None:
     """Do today for a site and message type, and before it the days that were missed. Logs what a command prints."""
+    _run(site_domain, [message_type])
+
+
+@shared_task(name="schedules.tasks.run_daily", ignore_result=True)
+@redacted
+def run_daily(site_domain: str) -> None:
+    """`run_day()` for all message types that are switched on, in the order of the settings."""
+    _run(site_domain, None)
+
+
+def _run(site_domain: str, message_types: Sequence[str] | None) -> None:
     now = timezone.now()
+    subject = "The day"
     try:
         conf.validate()
         site = api.find_site(site_domain)
-        for day in days_to_run(site.pk, message_type, day_of(now, conf.time_zone)):
-            for report in api.enqueue_day(message_type, site, day, now=now):
-                _log(report, site.domain)
+        for message_type in api.message_types_to_run(site) if message_types is None else message_types:
+            subject = message_type
+            for day in days_to_run(site.pk, message_type, day_of(now, conf.time_zone)):
+                for report in api.enqueue_day(message_type, site, day, now=now):
+                    _log(report, site.domain)
     except (ConfigurationError, HostError) as error:
-        log.error("%s for %s was refused: %s", message_type, site_domain, without_addresses(str(error)))
+        log.error("%s for %s was refused: %s", subject, site_domain, without_addresses(str(error)))
 
 
 def _log(report: api.RunReport, domain: str) -> None:

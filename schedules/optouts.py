@@ -128,7 +128,7 @@ def opt_outs_already_read(opt_outs: Collection[EnrollmentKey]) -> Iterator[None]
 
 
 class BulkEmailOptoutPolicy(Policy):
-    """Denies e-mail to a learner who opted out of every course that the message is about (SPEC 9.1).
+    """Denies e-mail to a learner who opted out of every course that the message is about (behavior 9.1).
 
     It reads `course_ids` in the message's context; a message without courses is not denied. The host's opt-outs
     count, and of the app's those that are about every message type: others' messages are of none of them.

@@ -119,7 +119,7 @@ def default_google_analytics_id() -> str:
 
 
 def org_scope(host: Host, site: Site) -> OrgScope:
-    """Which organizations are `site`'s (SPEC 6.2). Raises `ConfigurationError` if its own claim is unusable.
+    """Which organizations are `site`'s (behavior 6.2). Raises `ConfigurationError` if its own claim is unusable.
 
     Of another site's unusable claim, the organizations that can be read in it count: better left out than written
     about by a site that is not theirs.

@@ -54,7 +54,7 @@ def upsell_context() -> dict[str, Any]:
 
 
 def message_context(name: str, is_several: bool) -> dict[str, Any]:
-    """What a message of this name is given, as SPEC 7.5 lists it."""
+    """What a message of this name is given, as behavior 7.5 lists it."""
     course_ids = ["course-v1:Meadow+B1+2026"] + ["course-v1:Meadow+B2+2026"] * is_several
     if name == "upgradereminder":
         links = [{"url": COURSE_HOME, "name": COURSE, "upgrade_deadline": DEADLINE}]

@@ -97,3 +97,9 @@ def perform(queued: Iterable[tuple[str, dict[str, Any]]]) -> None:
     """Do what a worker would do with tasks that the fixture `broker` took."""
     for name, arguments in queued:
         current_app.tasks[name](**arguments)
+
+
+def why(row):
+    """A ledger row's reason and, after it, what was said about it."""
+    said = row.detail.get("said", "")
+    return f"{row.reason}: {said}" if said else row.reason

@@ -34,7 +34,7 @@ _plural_rule = functools.cache(c2py)
 
 
 def faults(catalog: Catalog) -> list[str]:
-    """One line for each fault, with the words that it is about; empty when all is well."""
+    """One line for each fault of what is translated, with the words that it is about; empty when all is well."""
     words = [message for message in catalog if message.id]
     return [f"{message.id!r}: {fault}" for message in words for fault in _faults(catalog, message)]
 
@@ -52,8 +52,7 @@ def contradictions(catalogs: Iterable[Catalog]) -> list[str]:
 
 def _faults(catalog: Catalog, message: Message) -> Iterator[str]:
     said = forms(message)
-    if not any(said):
-        yield "is not translated"
+    if not any(said):  # nothing is said, so nothing is wrong; tools.catalogs says what is missing
         return
     if message.fuzzy:
         yield "is fuzzy, for the English changed: see that the translation is right, and take the word “fuzzy” out"

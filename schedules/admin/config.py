@@ -8,9 +8,11 @@ from typing import Any
 from config_models.admin import ConfigurationModelAdmin, KeyedConfigurationModelAdmin
 from django import forms
 from django.contrib import admin
+from django.contrib.sites.models import Site
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
+from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -18,17 +20,18 @@ from django.utils.translation import gettext_noop
 from waffle import get_waffle_flag_model
 
 from schedules.admin.banner import StatusBanner
-from schedules.message_types import resolver_for
+from schedules.message_types import usable_resolvers
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
     DynamicUpgradeDeadlineConfiguration,
+    MessageTypeSwitch,
     OrgDynamicUpgradeDeadlineConfiguration,
     ScheduleConfig,
     WaffleFlagCourseOverride,
     WaffleFlagOrgOverride,
 )
 from schedules.pages import CheckedAdmin, check_input
-from schedules.toggles import CREATE_SCHEDULES_FLAG
+from schedules.toggles import CREATE_SCHEDULES_FLAG, WITH_COLUMNS
 
 _NO_OPINION = _("Off: this row has no opinion.")
 
@@ -135,15 +138,10 @@ class KeyedConfigurationPage(ConfigurationPage, KeyedConfigurationModelAdmin):
         return f"?source={object_id}"
 
 
-#: The message types that have switches: `enqueue_<type>` (find learners) and `deliver_<type>` (send).
-_columns = [field.name for field in ScheduleConfig._meta.fields]
-SWITCHED_TYPES = tuple(name.removeprefix("enqueue_") for name in _columns if name.startswith("enqueue_"))
-
-
 def switches_column(message_type: str) -> Callable[[ScheduleConfig], str]:
     """One column for both switches of a message type: a column for each would not fit a screen."""
 
-    @admin.display(description=resolver_for(message_type).label)
+    @admin.display(description=_label(message_type))
     def column(config: ScheduleConfig) -> str:
         is_found, is_sent = getattr(config, f"enqueue_{message_type}"), getattr(config, f"deliver_{message_type}")
         return format_html("{}&nbsp;{} {}&nbsp;{}", _("find"), _icon(is_found), _("send"), _icon(is_sent))
@@ -156,21 +154,83 @@ def _icon(is_on: bool) -> str:
     return format_html('<img src="{}" alt="{}">', static(f"admin/img/icon-{image}.svg"), alt)
 
 
+def _label(message_type: str) -> Any:
+    """The type's own; asked for when a page is made, for the types are the settings'."""
+    return lazy(_label_now, str)(message_type)
+
+
+def _label_now(message_type: str) -> str:
+    resolver = usable_resolvers().get(message_type)
+    return str(resolver.label) if resolver else message_type
+
+
+def _types_with_rows() -> list[str]:
+    """The message types whose switches are rows of `MessageTypeSwitch`."""
+    return [key for key in usable_resolvers() if key not in WITH_COLUMNS]
+
+
 @admin.register(ScheduleConfig)
 class ScheduleConfigAdmin(StatusBanner, KeyedConfigurationPage):
-    """The switches of one site. The inherited `enabled` is not shown, for nothing reads it."""
+    """The switches of one site. The inherited `enabled` is not shown, for nothing reads it.
 
-    list_display = ("site", "create_schedules", "hold_back_ratio", *map(switches_column, SWITCHED_TYPES))
+    Those of message types without columns are rows of their own, and are edited here too.
+    """
+
+    list_display = ("site", "create_schedules", "hold_back_ratio", *map(switches_column, WITH_COLUMNS))
     list_select_related = ("site", "changed_by")
     ordering = ("site__domain", "-pk")
-    fieldsets = (
-        (None, {"fields": ("site",)}),
-        (_("Creating schedules"), {"fields": ("create_schedules", "hold_back_ratio")}),
-        *(
-            (capfirst(resolver_for(name).label), {"fields": ((f"enqueue_{name}", f"deliver_{name}"),)})
-            for name in SWITCHED_TYPES
-        ),
-    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+        keys = [*WITH_COLUMNS, *([] if obj else _types_with_rows())]
+        return [
+            (None, {"fields": ("site",)}),
+            (_("Creating schedules"), {"fields": ("create_schedules", "hold_back_ratio")}),
+            *((capfirst(_label_now(key)), {"fields": ((f"enqueue_{key}", f"deliver_{key}"),)}) for key in keys),
+            *([(_("Recorded"), {"fields": ("change_date", "changed_by")})] if obj else []),
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        fields: dict[str, Any] = {}
+        for key in _types_with_rows():
+            label = _label_now(key)
+            names = {"enqueue": _("find learners: %(type)s"), "deliver": _("send: %(type)s")}
+            for stage, text in names.items():
+                fields[f"{stage}_{key}"] = forms.BooleanField(required=False, label=capfirst(text % {"type": label}))
+        return super().get_form(request, obj, change, form=type("SwitchesForm", (forms.ModelForm,), fields), **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """With the switches that count now on the site of the row that it starts from."""
+        initial = super().get_changeform_initial_data(request)
+        site_id = str(initial.get("site", ""))
+        site = Site.objects.filter(pk=site_id).first() if site_id.isdecimal() else None
+        for key in _types_with_rows() if site else ():
+            row = MessageTypeSwitch.current(site, key)
+            initial |= {f"enqueue_{key}": row.enqueue, f"deliver_{key}": row.deliver}
+        return initial
+
+    def save_model(self, request: HttpRequest, obj: ScheduleConfig, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for key in _types_with_rows():
+            row = MessageTypeSwitch.current(obj.site, key)
+            chosen = (form.cleaned_data[f"enqueue_{key}"], form.cleaned_data[f"deliver_{key}"])
+            if chosen != (row.enqueue, row.deliver):
+                enqueue, deliver = chosen
+                MessageTypeSwitch.objects.create(
+                    site=obj.site, message_type=key, enqueue=enqueue, deliver=deliver, changed_by=request.user
+                )
+
+
+@admin.register(MessageTypeSwitch)
+class MessageTypeSwitchAdmin(KeyedConfigurationPage):
+    """What became of the switches of other message types; they are edited with their site's configuration."""
+
+    list_display = ("site", "message_type", "enqueue", "deliver")
+    list_select_related = ("site", "changed_by")
+    ordering = ("site__domain", "message_type", "-pk")
+    fields = ("site", "message_type", "enqueue", "deliver")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
 
 
 @admin.register(DynamicUpgradeDeadlineConfiguration)

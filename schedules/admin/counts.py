@@ -73,8 +73,7 @@ class Counts:
                 yield Line(label=label, count=count, query=query)
         for outcome, label in [("skipped", _("Skipped: %(reason)s")), ("failed", _("Failed: %(reason)s"))]:
             for reason, count in sorted(self.by_reason(outcome).items()):
-                word = reason.partition(":")[0]
-                query = {"status__exact": outcome, "reason": word}
+                query = {"status__exact": outcome, "reason": reason}
                 yield Line(label=label % {"reason": reason}, count=count, query=query)
 
     def _number(self, key: str) -> int | None:

@@ -15,15 +15,16 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import date_format, localize
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from schedules.admin.banner import StatusBanner
 from schedules.admin.base import ReadOnlyAdmin, learners
 from schedules.admin.counts import Counts
+from schedules.message_types.reasons import known_reasons, remedy, sentence
 from schedules.models import ScheduledMessage, SendRun
-from schedules.values.outcomes import FailReason, SkipReason
 
 
 class MessageTypeFilter(admin.SimpleListFilter):
@@ -41,17 +42,17 @@ class MessageTypeFilter(admin.SimpleListFilter):
 
 
 class ReasonFilter(admin.SimpleListFilter):
-    """By the reason's word, with or without the detail that may follow it."""
+    """By the reason's word."""
 
     title = _("reason")
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        return [(reason.value, reason.value) for reason in (*SkipReason, *FailReason)]
+        return [(reason, reason) for reason in known_reasons()]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:  # noqa: ARG002
         word = self.value()
-        return queryset.filter(Q(reason=word) | Q(reason__startswith=f"{word}:")) if word else queryset
+        return queryset.filter(reason=word) if word else queryset
 
 
 class RunFilter(admin.SimpleListFilter):
@@ -115,7 +116,7 @@ class ScheduledMessageAdmin(StatusBanner, ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("uuid", "run", "site", "user", "name", "target_date", "day_offset")}),
         (_("Courses"), {"fields": ("courses", "schedule")}),
-        (_("What became of it"), {"fields": ("status", "reason", "attempts", "due_at", "leased_until")}),
+        (_("What became of it"), {"fields": ("status", "reason", "explanation", "attempts", "due_at", "leased_until")}),
         (_("Delivery"), {"fields": ("channel", "language", "created", "sent_at")}),
         (_("What the learner did"), {"fields": ("opened_at", "clicked_at", "opted_out_at")}),
     )
@@ -124,6 +125,14 @@ class ScheduledMessageAdmin(StatusBanner, ReadOnlyAdmin):
     def courses(self, message: ScheduledMessage) -> str:
         ids = message.course_ids
         return ", ".join(map(str, ids)) if isinstance(ids, list) else str(ids)
+
+    @admin.display(description=_("what that means"))
+    def explanation(self, message: ScheduledMessage) -> Any:
+        """The sentence, and what can be done."""
+        if not message.reason:
+            return None
+        lines = [sentence(message.reason, message.detail), remedy(message.reason)]
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines if line))
 
     @admin.display(description=_("run"))
     def run_link(self, message: ScheduledMessage) -> str:

@@ -23,7 +23,7 @@ from schedules import message_types
 from schedules.admin.config import HistoryFilter, KeyedConfigurationPage
 from schedules.admin.own_words_sample import VARIANT_LABELS, Sample, SampleError
 from schedules.conf import conf
-from schedules.finding.resolving import Resolver
+from schedules.message_types.resolver import Resolver
 from schedules.models import OwnWords
 from schedules.pages import STAFF_POLICY, set_headers
 from schedules.values.languages import nearest
@@ -207,7 +207,7 @@ def placeholders_help() -> str:
     shared = _in_braces(Resolver.placeholders)
     others = [
         f"{_in_braces(more)} ({resolver.label})"
-        for resolver in message_types.resolvers().values()
+        for resolver in message_types.usable_resolvers().values()
         if (more := [name for name in resolver.placeholders if name not in Resolver.placeholders])
     ]
     return format_html(

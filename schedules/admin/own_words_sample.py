@@ -17,7 +17,7 @@ from schedules.host import get_host
 from schedules.message_types import messages
 from schedules.models import OwnWords
 from schedules.previewing import VARIANTS, Preview, preview, sample_message
-from schedules.sending import delivering
+from schedules.sending import override
 from schedules.sending.context import message_language
 from schedules.sites import site_values
 from schedules.values.data import Course, Learner
@@ -71,7 +71,7 @@ class Sample:
         with _explained():
             options = {**self._options(), "address": address}
             message = sample_message(self._row.message_name, self._language, self._variant, **options)
-            delivering.send_sample(message, self._row.site_id)
+            override.send_sample(message, self._row.site_id)
 
     def _options(self) -> dict[str, Any]:
         course = self._course

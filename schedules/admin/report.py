@@ -20,8 +20,9 @@ from django.views.decorators.http import require_safe
 
 from schedules.admin.report_form import ReportForm
 from schedules.exceptions import where
+from schedules.message_types.reasons import summary
 from schedules.models import Report
-from schedules.reporting import ReportScope, comparison, tables
+from schedules.reporting import ReportScope, charts, comparison, tables
 from schedules.reporting.choices import recent_courses
 from schedules.reporting.comparison import Comparison, Effect
 from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport, ReasonCount, count
@@ -141,8 +142,6 @@ def _query(form: ReportForm) -> str:
 
 
 def _numbers(report: MessageReport) -> dict[str, Any]:
-    from schedules.reporting import charts  # noqa: PLC0415 - every process loads the admin, few of them draw
-
     total = report.total
     figures = [Figure(label=_("Learners reached"), number=number(report.learners_reached))]
     for name in COUNT_NAMES:
@@ -158,7 +157,7 @@ def _numbers(report: MessageReport) -> dict[str, Any]:
         "funnel": charts.funnel(report),
         "daily": charts.daily(report),
         "daily_title": charts.daily_title(report),
-        "lines": [(place, LABELS[name]) for place, name in enumerate(charts.LINES)],
+        "lines": [(name, LABELS[name]) for name in charts.LINES],
     }
 
 
@@ -175,6 +174,7 @@ def _reasons(report: MessageReport, types: Mapping[str, str] | None) -> Iterator
             [
                 {
                     "reason": one.reason or _("none was kept"),
+                    "summary": summary(one.reason) if one.reason else "",
                     "count": number(one.count),
                     "url": _in_ledger(report.scope, one, types) if types is not None and one.reason else "",
                 }

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 def create_schedule(
     user_id: int, course_id: str, *, enrolled_at: datetime, now: datetime, site_id: int | None = None
 ) -> Schedule | None:
-    """The learner's schedule in the course, new or set anew; null where there is to be none (SPEC 1.1)."""
+    """The learner's schedule in the course, new or set anew; null where there is to be none (behavior 1.1)."""
     host = get_host()
     course = host.courses([course_id]).get(course_id)
     site = Site.objects.filter(pk=site_id).first() if site_id is not None else None
@@ -95,7 +95,7 @@ def is_held_back(site: Site, user_id: int) -> bool:
 
 
 def _refusal(site: Site | None, course_id: str, course: Course | None, now: datetime) -> str:
-    """The first reason against a schedule, in the order of SPEC 1.1; empty when there is none."""
+    """The first reason against a schedule, in the order of behavior 1.1; empty when there is none."""
     if site is None:
         return "there is no site"
     if not toggles.is_creating(site, course_id, course.org if course else ""):

@@ -11,8 +11,9 @@ outlasts a database that is away for a while (`transient.outlast`), and may be d
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 from uuid import UUID, uuid4, uuid5
@@ -132,6 +133,7 @@ def claim(run: Run, entries: Collection[Entry], now: Instant) -> set[UUID]:
         status=Status.CLAIMED,
         run_id=run.uuid,
         reason="",
+        detail={},
         attempts=0,
         unknown_faults=0,
         due_at=None,
@@ -184,7 +186,8 @@ def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID
         is_open = Q(status=Status.DELIVERING, lease=lease)
     _messages().filter(is_open, pk__in=uuids).update(
         status=Status.CLAIMED if is_retry else outcome.status.value,
-        reason=outcome.full_reason[:_REASON_LENGTH],
+        reason=outcome.reason[:_REASON_LENGTH],
+        **({} if outcome.detail is None else {"detail": dict(outcome.detail)}),
         channel=outcome.channel,
         language=outcome.language,
         sent_at=now if outcome.status == OutcomeStatus.SENT else None,
@@ -194,6 +197,21 @@ def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID
         attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
         unknown_faults=F("unknown_faults") if outcome.is_known else F("unknown_faults") + 1,
     )
+
+
+@_outlasting
+def record_all(outcomes: Mapping[UUID, Outcome], now: datetime) -> None:
+    """`record()` for messages that we only claimed, each with its own outcome.
+
+    A statement for all details, which differ most, and then one for each outcome.
+    """
+    rows = [ScheduledMessage(pk=uuid, detail=dict(one.detail or ())) for uuid, one in outcomes.items()]
+    _messages().filter(status=Status.CLAIMED).bulk_update(rows, ["detail"])
+    groups: defaultdict[Outcome, list[UUID]] = defaultdict(list)
+    for uuid, outcome in outcomes.items():
+        groups[replace(outcome, detail=None)].append(uuid)
+    for outcome, uuids in groups.items():
+        record(uuids, outcome, now)
 
 
 @_outlasting
@@ -282,14 +300,13 @@ def totals_of(run: SendRun) -> Totals:
     totals = Totals(found=sum(run.counts.get("bins", {}).values()))
     rows = _messages().filter(run=run).order_by()
     for status, reason, count in rows.values_list("status", "reason").annotate(Count("pk")):
-        word = reason.partition(":")[0]
         match status:
             case Status.SENT:
                 totals.sent += count
             case Status.SKIPPED:
-                totals.skipped[word] += count
+                totals.skipped[reason] += count
             case Status.FAILED:
-                totals.failed[word] += count
+                totals.failed[reason] += count
             case _:
                 totals.pending += count
     own = totals.sent + totals.pending + totals.skipped.total() + totals.failed.total()

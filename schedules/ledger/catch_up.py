@@ -1,6 +1,6 @@
 """Which days a daily run does: those that were missed, oldest first, then today.
 
-The memory is `SendRun`. Only runs for the day on which they began move it (SPEC 6.7): a run for another day,
+The memory is `SendRun`. Only runs for the day on which they began move it (behavior 6.7): a run for another day,
 asked for with `--date`, says nothing about whether the days between were run.
 """
 

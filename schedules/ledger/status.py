@@ -15,8 +15,9 @@ from django.contrib.sites.models import Site
 from django.db.models import Count, Max, Q
 from django.utils.translation import gettext
 
+from schedules import toggles
 from schedules.conf import conf
-from schedules.models import ChannelTrouble, ScheduleConfig, ScheduledMessage, SendRun
+from schedules.models import ChannelTrouble, ScheduledMessage, SendRun
 from schedules.values.days import day_of
 
 Status = ScheduledMessage.Status
@@ -28,9 +29,6 @@ MOST_BETWEEN_RUNS = timedelta(hours=26)
 MOST_WAITING = timedelta(hours=1)
 
 SHARE_SPAN, FAILED_SPAN = timedelta(hours=24), timedelta(days=7)
-
-_columns = [field.name for field in ScheduleConfig._meta.fields]
-MESSAGE_TYPES = tuple(name.removeprefix("enqueue_") for name in _columns if name.startswith("enqueue_"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +120,8 @@ def channel_troubles(site_ids: Collection[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {site_id: [] for site_id in site_ids}
     for row in rows:
         since = row.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-        text = texts[row.site_id == 0] % {"channel": row.channel, "since": f"{since} UTC", "said": row.said}
+        said = {"channel": row.channel, "since": f"{since} UTC", "said": row.said or row.reason}
+        text = texts[row.site_id == 0] % said
         for site_id in site_ids if row.site_id == 0 else (row.site_id,):
             found[site_id].append(f"{text.rstrip('.')}. {remedy}")
     return found
@@ -170,28 +169,17 @@ def _too_many_failed(failed: int, tried: int) -> list[str]:
 
 def _types(ids: Collection[int]) -> dict[int, tuple[TypeStatus, ...]]:
     """Site's id -> its message types, in the order of the switches."""
-    newest: dict[int, ScheduleConfig] = {}
-    since: dict[tuple[int, str], datetime | None] = {}
-    over: set[tuple[int, str]] = set()
-    for row in ScheduleConfig.objects.filter(site__in=ids).order_by("-pk"):
-        newest.setdefault(row.site_id, row)
-        for kind in MESSAGE_TYPES:
-            key = (row.site_id, kind)
-            if not getattr(row, f"enqueue_{kind}"):
-                over.add(key)
-            elif key not in over:
-                since[key] = row.change_date
-    last = _last_runs(ids)
+    switches, last = toggles.switches(ids), _last_runs(ids)
     return {
         site_id: tuple(
             TypeStatus(
-                message_type=kind,
-                is_enqueuing=bool(getattr(newest.get(site_id), f"enqueue_{kind}", False)),
-                is_delivering=bool(getattr(newest.get(site_id), f"deliver_{kind}", False)),
-                enqueuing_since=since.get((site_id, kind)),
-                last_run=last.get((site_id, kind)),
+                message_type=one.message_type,
+                is_enqueuing=one.is_enqueuing,
+                is_delivering=one.is_delivering,
+                enqueuing_since=one.enqueuing_since,
+                last_run=last.get((site_id, one.message_type)),
             )
-            for kind in MESSAGE_TYPES
+            for one in switches[site_id]
         )
         for site_id in ids
     }
@@ -233,7 +221,7 @@ def _number(value: Any) -> int:
 
 
 def _ran_lately(ids: Collection[int], now: datetime) -> set[tuple[int, str]]:
-    """(site's id, message type) of the runs for their own day that finished lately (SPEC 6.7)."""
+    """(site's id, message type) of the runs for their own day that finished lately (behavior 6.7)."""
     runs = SendRun.objects.filter(site__in=ids, finished_at__gte=now - MOST_BETWEEN_RUNS).order_by()
     rows = runs.values_list("site", "message_type", "date", "started_at")
     return {(site_id, kind) for site_id, kind, day, started in rows if day_of(started, conf.time_zone) == day}
@@ -260,11 +248,11 @@ def _unsettled(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]
 
 
 def _failed(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]:
-    """Site's id -> reason's word -> how many. The detail of a reason stays in the ledger."""
+    """Site's id -> reason -> how many."""
     rows = ScheduledMessage.objects.filter(site__in=ids, status=Status.FAILED, created__gte=now - FAILED_SPAN)
     found: dict[int, Counter[str]] = {site_id: Counter() for site_id in ids}
     for site_id, reason, count in rows.order_by().values_list("site", "reason").annotate(count=Count("pk")):
-        found[site_id][reason.partition(":")[0]] += count
+        found[site_id][reason] += count
     return {site_id: dict(sorted(counts.items())) for site_id, counts in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the three daily commands share: their arguments, what they refuse and what they print."""
+"""What the daily commands share: their arguments, what they refuse and what they print."""
 
 from __future__ import annotations
 
@@ -32,14 +32,13 @@ FIRST_DATE, LAST_DATE = date(1000, 1, 1), date(9000, 1, 1)
 MOST_DAYS_SINCE = LEAST_DAYS  # whoever was written to since then is still in the ledger
 
 
-class SendCommand(BaseCommand):
-    """Runs one message type for a site and a day, and says what it did. Refusals are one line, exit status 1."""
+class DailyCommand(BaseCommand):
+    """Runs message types for sites and days, and says what it did. Refusals are one line, exit status 1."""
 
-    message_type: ClassVar[str]
     requires_system_checks = []  # one clear line each, from `conf.validate()`, in place of a page of checks
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+        self.add_site(parser)
         parser.add_argument("--date", help="the day to run for, as YYYY-MM-DD; default: today")
         parser.add_argument("--since", metavar="DATE", help="run for every day from this one to today")
         parser.add_argument("--no-catch-up", action="store_true", help="run for today alone, whatever was missed")
@@ -48,56 +47,78 @@ class SendCommand(BaseCommand):
             metavar="ADDRESS",
             help="send every message to this address and nowhere else, and leave the ledger alone",
         )
-
         parser.add_argument(
             "--wait",
             action="store_true",
             help="stay until every message is settled, retries included, and show how far it is",
         )
 
-    def day_offsets(self, options: Mapping[str, Any]) -> Sequence[int] | None:  # noqa: ARG002 - for subclasses
+    def add_site(self, parser: ArgumentParser) -> None:
+        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+
+    def sites(self, options: Mapping[str, Any]) -> Sequence[Site]:
+        """The sites that the options ask for."""
+        return [api.find_site(options["site_domain"])]
+
+    def message_types(self, site: Site, options: Mapping[str, Any]) -> Sequence[str]:
+        """The message types that the options ask for, in the order in which they are run."""
+        raise NotImplementedError
+
+    def day_offsets(self, options: Mapping[str, Any]) -> Sequence[int] | None:
         """The offsets that the options ask for; null: those of the settings."""
         return None
 
     def handle(self, **options: Any) -> None:
-        override_address = options["override_recipient_email"]
-        if override_address is not None:
-            _check_address(override_address)
-        now = timezone.now()
-        failed_bins = 0
+        address = options["override_recipient_email"]
+        if address is not None:
+            _check_address(address)
         try:
             conf.validate()
-            site = api.find_site(options["site_domain"])
-            for day in self._days(site, options, now):
-                reports = api.enqueue_day(
-                    self.message_type,
-                    site,
-                    day,
-                    now=now,
-                    origin=_origin(options),
-                    day_offsets=self.day_offsets(options),
-                    override_address=override_address,
-                    show_message=self.stdout.write if options["verbosity"] > 1 else None,
-                )
-                self.say(f"{self.message_type} for {site.domain} on {day}")
-                if override_address is not None:
-                    self.say(
-                        f"A test: every message goes to {override_address}; the ledger is neither read nor written."
-                    )
-                elif options["wait"] and not any(report.stopped for report in reports):
-                    waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
-                self._report(reports, site)
-                failed_bins += sum(len(report.failed_bins) for report in reports)
+            sites = self.sites(options)
+            message_types = [(site, key) for site in sites for key in self.message_types(site, options)]
         except (ConfigurationError, HostError) as error:
             raise CommandError(str(error)) from error
+        refusals: list[str] = []
+        failed_bins = 0
+        for site, message_type in message_types:  # one that is refused does not keep the others from being run
+            try:
+                failed_bins += self._run(site, message_type, options)
+            except (ConfigurationError, HostError) as error:
+                refusals += [str(error)] if str(error) not in refusals else []
         if failed_bins:
-            raise CommandError(
+            refusals.append(
                 f"{failed_bins} bins failed; the log says where. Mend the cause and run the command again for "
                 "that date: what was sent is not sent twice. Where the cause mends itself, recover_messages finishes "
                 "the run."
             )
+        if refusals:
+            raise CommandError("\n".join(refusals))
 
-    def _days(self, site: Site, options: Mapping[str, Any], now: datetime) -> list[date]:
+    def _run(self, site: Site, message_type: str, options: Mapping[str, Any]) -> int:
+        """One message type on one site, for each of its days. Returns how many bins failed."""
+        address, now = options["override_recipient_email"], timezone.now()
+        failed_bins = 0
+        for day in self._days(site, message_type, options, now):
+            more: dict[str, Any] = {
+                "now": now,
+                "origin": _origin(options),
+                "day_offsets": self.day_offsets(options),
+                "show_message": self.stdout.write if options["verbosity"] > 1 else None,
+            }
+            if address is None:
+                reports = api.enqueue_day(message_type, site, day, **more)
+            else:
+                reports = api.send_tests(message_type, site, day, address, **more)
+            self.say(f"{message_type} for {site.domain} on {day}")
+            if address is not None:
+                self.say(f"A test: every message goes to {address}; the ledger is neither read nor written.")
+            elif options["wait"] and not any(report.stopped for report in reports):
+                waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
+            self._report(reports, site, message_type)
+            failed_bins += sum(len(report.failed_bins) for report in reports)
+        return failed_bins
+
+    def _days(self, site: Site, message_type: str, options: Mapping[str, Any], now: datetime) -> list[date]:
         """The days that the options ask for, oldest first; by default today, after those that were missed."""
         today = day_of(now, conf.time_zone)
         if options["since"] is not None:
@@ -106,7 +127,7 @@ class SendCommand(BaseCommand):
             return [parse_date("--date", options["date"])]
         if options["no_catch_up"] or options["override_recipient_email"] is not None:
             return [today]
-        return days_to_run(site.pk, self.message_type, today)
+        return days_to_run(site.pk, message_type, today)
 
     def say(self, text: str) -> None:
         if self.verbosity > 0:
@@ -116,10 +137,10 @@ class SendCommand(BaseCommand):
         self.verbosity = options["verbosity"]
         return super().execute(*args, **options)
 
-    def _report(self, reports: Sequence[api.RunReport], site: Site) -> None:
+    def _report(self, reports: Sequence[api.RunReport], site: Site, message_type: str) -> None:
         if any(report.stopped for report in reports):
             self.say(
-                f"Nothing was queued: enqueue_{self.message_type} is off for {site.domain}. "
+                f"Nothing was queued: enqueue_{message_type} is off for {site.domain}. "
                 "Switch it on in the admin under Schedule configurations."
             )
             return
@@ -132,6 +153,15 @@ class SendCommand(BaseCommand):
             self.say("What is pending is tried again by recover_messages, or at once with --wait.")
         for line in api.channel_troubles(site.pk):
             self.say(f"PROBLEM: {line}")
+
+
+class SendCommand(DailyCommand):
+    """Runs one message type, which the subclass names."""
+
+    message_type: ClassVar[str]
+
+    def message_types(self, site: Site, options: Mapping[str, Any]) -> Sequence[str]:
+        return [self.message_type]
 
 
 def table(reports: Sequence[api.RunReport]) -> list[str]:

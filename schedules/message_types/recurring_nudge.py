@@ -8,24 +8,19 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from schedules.conf import conf
-from schedules.finding.resolving import DueCourse, Resolver
-from schedules.message_types.base import ScheduleMessageType, course_url, upsell_context
+from schedules.message_types.context import course_url, upsell_context
+from schedules.message_types.resolver import DueCourse, Resolver
 from schedules.values.data import ExperienceType
 
 
-class RecurringNudge(ScheduleMessageType):
-    """What is said; its name carries the day."""
-
-
-class RecurringNudgeResolver(Resolver):
+class RecurringNudge(Resolver):
     """Who: learners who started so many days ago. One message for all their courses of that day."""
 
     key = "recurring_nudge"
     label = _("recurring nudge")
     # Translators: what learners call these e-mails; a heading where they stop them.
     title = _("Reminders to keep learning")
-    date_field = "start_date"
-    experience_type = ExperienceType.DEFAULT
+    experiences = (ExperienceType.DEFAULT,)
     further_day_offsets = (-19,)
 
     @classmethod
@@ -35,9 +30,6 @@ class RecurringNudgeResolver(Resolver):
     @classmethod
     def message_name(cls, day_offset: int) -> str:
         return f"recurringnudge_day{-day_offset}"
-
-    def message_type(self) -> RecurringNudge:
-        return RecurringNudge.for_run(self.run, name=self.message_name(self.run.day_offset))
 
     def context(self, courses: Sequence[DueCourse]) -> dict[str, Any]:
         return {

@@ -8,18 +8,13 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from schedules.conf import conf
-from schedules.exceptions import SkipRecipient
-from schedules.finding.resolving import DueCourse, Resolver
-from schedules.message_types.base import ScheduleMessageType, course_url, deadline_text, upsell_context
+from schedules.gates.upgrade import CanUpgrade
+from schedules.message_types.context import course_url, deadline_text, upsell_context
+from schedules.message_types.resolver import DueCourse, Resolver
 from schedules.values.data import ExperienceType
-from schedules.values.outcomes import SkipReason
 
 
-class UpgradeReminder(ScheduleMessageType):
-    """What is said."""
-
-
-class UpgradeReminderResolver(Resolver):
+class UpgradeReminder(Resolver):
     """Who: learners whose upgrade deadline is near. One message for all their courses that can be upgraded."""
 
     key = "upgrade_reminder"
@@ -27,7 +22,8 @@ class UpgradeReminderResolver(Resolver):
     # Translators: what learners call these e-mails; a heading where they stop them.
     title = _("Reminders to upgrade")
     date_field = "upgrade_deadline"
-    experience_type = ExperienceType.DEFAULT
+    experiences = (ExperienceType.DEFAULT,)
+    gates = (CanUpgrade(),)
     placeholders = (*Resolver.placeholders, "deadline")
     page_links = (*Resolver.page_links, "course_links")
     is_once_per_episode = False  # another day of the deadline is news, and the same day has the same uuid
@@ -35,19 +31,6 @@ class UpgradeReminderResolver(Resolver):
     @classmethod
     def day_offsets(cls) -> tuple[int, ...]:
         return (conf.upgrade_reminder_days,)
-
-    @classmethod
-    def message_name(cls, day_offset: int) -> str:  # noqa: ARG003 - one name for every day
-        return "upgradereminder"
-
-    def message_type(self) -> UpgradeReminder:
-        return UpgradeReminder.for_run(self.run)
-
-    def select(self, courses: tuple[DueCourse, ...]) -> tuple[DueCourse, ...]:
-        upgradable = tuple(due for due in courses if due.can_upgrade)
-        if not upgradable:
-            raise SkipRecipient(SkipReason.NOTHING_TO_UPGRADE)
-        return upgradable
 
     def context(self, courses: Sequence[DueCourse]) -> dict[str, Any]:
         return {

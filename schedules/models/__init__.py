@@ -3,6 +3,7 @@
 from schedules.models.config import (
     CourseDynamicUpgradeDeadlineConfiguration,
     DynamicUpgradeDeadlineConfiguration,
+    MessageTypeSwitch,
     OrgDynamicUpgradeDeadlineConfiguration,
     ScheduleConfig,
     WaffleFlagCourseOverride,
@@ -23,6 +24,7 @@ __all__ = [
     "CourseDynamicUpgradeDeadlineConfiguration",
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",
+    "MessageTypeSwitch",
     "OptOut",
     "OrgDynamicUpgradeDeadlineConfiguration",
     "OwnWords",

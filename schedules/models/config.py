@@ -85,6 +85,28 @@ class ScheduleConfig(FreshConfiguration):
         return gettext("configuration of %(site)s") % {"site": self.site.domain}
 
 
+class MessageTypeSwitch(FreshConfiguration):
+    """The switches of one message type on one site, for types that `ScheduleConfig` has no columns for.
+
+    No row: both are off. The inherited `enabled` is not consulted. Personal data: who changed it (`changed_by`), a
+    member of staff.
+    """
+
+    KEY_FIELDS = ("site", "message_type")
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
+    message_type = ExactCharField(_("message type"), max_length=50)
+    enqueue = models.BooleanField(_("find learners"), default=False)
+    deliver = models.BooleanField(_("send"), default=False)
+
+    class Meta(FreshConfiguration.Meta):
+        verbose_name = _("message type's switches")
+        verbose_name_plural = _("message types' switches")
+
+    def __str__(self) -> str:
+        return gettext("%(message_type)s on %(site)s") % {"message_type": self.message_type, "site": self.site.domain}
+
+
 class DeadlineConfiguration(FreshConfiguration):
     """Days from the start to the upgrade deadline. A row that is not enabled has no opinion."""
 

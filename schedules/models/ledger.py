@@ -98,7 +98,8 @@ class ScheduledMessage(models.Model):
     target_date = models.DateField(_("target day"))
     day_offset = models.SmallIntegerField(_("day offset"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.CLAIMED)
-    reason = models.CharField(_("reason"), max_length=255, blank=True)
+    reason = models.CharField(_("reason"), max_length=50, blank=True)
+    detail = models.JSONField(_("detail"), default=dict, blank=True, help_text=_("What was seen, or said."))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     unknown_faults = models.PositiveSmallIntegerField(
         _("unknown faults"), default=0, help_text=_("Attempts that failed and nobody can say why.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 from uuid import uuid4
@@ -21,12 +22,14 @@ from schedules import ledger
 from schedules.channels.mail import whole_document
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError, SkipRecipient
-from schedules.finding.resolving import Decision, DueCourse, Resolver
+from schedules.finding.facts import Facts, Moment
 from schedules.host import Host, get_host
 from schedules.message_types import messages
-from schedules.message_types.base import ScheduleMessage
+from schedules.message_types.deciding import Decision
+from schedules.message_types.resolver import Resolver
 from schedules.models import Schedule
 from schedules.previewing import samples
+from schedules.sending.ace import ScheduleMessage
 from schedules.sending.composing import compose
 from schedules.sites import site_values
 from schedules.values.data import Course
@@ -115,11 +118,10 @@ def sample_message(
         today=today or day_of(timezone.now(), conf.time_zone),
         day_offset=day_offset,
         uuid=uuid4(),
-        override_address=address,
     )
     resolver = resolver_class(run, site or _nowhere(), host)
     decision = _decision(resolver, message_name, host)
-    message = compose(resolver, resolver.message_type(), decision)
+    message = compose(resolver, decision, override_address=address)
     message.context.update(own_words or {}, tracking_pixel_urls=[])  # whoever looks at a sample opens no message
     return message
 
@@ -212,31 +214,36 @@ def _nowhere() -> Site:
     return Site(pk=samples.NOBODY, domain=samples.DOMAIN, name=samples.PLATFORM_NAME)
 
 
+class _SampleFacts(Facts):
+    """Facts of a school that is nowhere: no configuration of the database is about its courses."""
+
+    @cached_property
+    def deadline_days(self) -> Mapping[str, int | None]:
+        return dict.fromkeys(self.course_ids, samples.DEADLINE_DAYS)
+
+
 def _decision(resolver: Resolver, message_name: str, host: samples.SampleHost) -> Decision:
-    """The decision to send about all courses of `host`. Raises `SkipRecipient` if there is nothing to say."""
-    course_ids = host.course_ids
-    links = host.course_links([(samples.NOBODY, course_id) for course_id in course_ids])
-    sections, modes = host.sections(course_ids), host.verified_modes(course_ids)
-    courses = tuple(
-        DueCourse(
-            schedule=_schedule(resolver, course),
-            course=course,
-            sections=sections[course.id],
-            links=links[samples.NOBODY, course.id],
-            can_upgrade=course.id in modes,
-        )
-        for course in host.courses(course_ids).values()
-    )
-    courses = resolver.select(courses)
+    """The decision to send about all courses of `host`. Raises `SkipRecipient` if there is nothing to say.
+
+    Of the gates, those of the message type are asked: the others are about learners and courses that are somewhere.
+    """
+    courses = host.courses(host.course_ids)
+    schedules = [_schedule(resolver, course) for course in courses.values()]
+    facts = _SampleFacts(schedules, host=resolver.host, site=resolver.site, run=resolver.run, moment=Moment.TEST)
+    for gate in resolver.gates:
+        schedules = [due for due in schedules if gate.look(due, facts, resolver.as_of).is_yes]
+        if not schedules:
+            raise SkipRecipient(gate.reason)
+    found = tuple(resolver.due_course(due, courses[due.course_id], facts, resolver.as_of) for due in schedules)
     entry = ledger.Entry(
         uuid=uuid4(),
         user_id=samples.NOBODY,
         schedule_id=None,
         name=message_name,
-        course_ids=tuple(due.course.id for due in courses),
+        course_ids=tuple(due.course.id for due in found),
     )
     (learner,) = host.learners([samples.NOBODY]).values()
-    return Decision(entry=entry, learner=learner, courses=courses)
+    return Decision(entry=entry, learner=learner, courses=found)
 
 
 def _schedule(resolver: Resolver, course: Course) -> Schedule:
@@ -247,7 +254,7 @@ def _schedule(resolver: Resolver, course: Course) -> Schedule:
         course_id=course.id,
         org=course.org,
         start_date=due_at,
-        upgrade_deadline=due_at + timedelta(days=21),
+        upgrade_deadline=max(due_at, resolver.as_of) + timedelta(days=samples.DEADLINE_DAYS),
     )
     setattr(schedule, resolver.date_field, due_at)
     return schedule

@@ -194,6 +194,9 @@ class SampleHost(Host):
         return [key for key in keys if key[0] == self._learner.id and key[1] in self._courses]
 
 
+#: A sample's upgrade deadline, from its start.
+DEADLINE_DAYS = 21
+
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from schedules.message_types import messages, resolvers
+from schedules.message_types import messages, usable_resolvers
 from schedules.models import ScheduledMessage, SendRun
 
 #: So many days, today the last, where nobody asks for others.
@@ -23,8 +23,8 @@ def known_messages() -> dict[str, str]:
     found = {name: resolver.key for name, (resolver, _) in messages().items()}
     made = SendRun.objects.order_by("message_type", "day_offset").values_list("message_type", "day_offset").distinct()
     for kind, day_offset in made:
-        if kind in resolvers():
-            found.setdefault(resolvers()[kind].message_name(day_offset), kind)
+        if kind in usable_resolvers():
+            found.setdefault(usable_resolvers()[kind].message_name(day_offset), kind)
     return found
 
 

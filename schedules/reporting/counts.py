@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connections, models
 from django.db.models import Count, Value
-from django.db.models.functions import Cast, Concat, Left, StrIndex
+from django.db.models.functions import Cast, StrIndex
 
 from schedules.models import ScheduledMessage
 from schedules.reporting import ReportScope
@@ -161,7 +161,7 @@ def _about(rows: Messages, course_id: str) -> Messages:
 
 
 def _grouped(rows: Messages) -> Iterable[tuple[date, str, Counts]]:
-    """(day, name, counts of one status). A message's reason is left out, for its details make it a group of its own."""
+    """(day, name, counts of one status)."""
     groups = rows.order_by().values_list("run__date", "name", "status")
     counted = groups.annotate(
         number=Count("*"), opened=Count("opened_at"), clicked=Count("clicked_at"), opted_out=Count("opted_out_at")
@@ -171,9 +171,7 @@ def _grouped(rows: Messages) -> Iterable[tuple[date, str, Counts]]:
 
 
 def _reasons(rows: Messages) -> tuple[ReasonCount, ...]:
-    """By the reason's word, whatever details follow it."""
-    word = Left("reason", StrIndex(Concat("reason", Value(":")), Value(":")) - 1)
-    unsent = rows.filter(status__in=_SETTLED_UNSENT).order_by().values_list("status", word)
+    unsent = rows.filter(status__in=_SETTLED_UNSENT).order_by().values_list("status", "reason")
     found = [
         ReasonCount(outcome=status, reason=reason, count=number)
         for status, reason, number in unsent.annotate(number=Count("*"))

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from schedules.conf import conf
 from schedules.host import Host
-from schedules.message_types import resolvers
+from schedules.message_types import usable_resolvers
 from schedules.models import HoldBack, Schedule, ScheduleConfig
 from schedules.reporting import ReportScope
 from schedules.sites import org_scope
@@ -113,8 +113,8 @@ def first_message_days() -> dict[int, int]:
         experience.value: min(
             (
                 -offset
-                for resolver in resolvers().values()
-                if resolver.experience_type is experience and resolver.date_field == "start_date"
+                for resolver in usable_resolvers().values()
+                if experience in resolver.experiences and resolver.date_field == "start_date"
                 for offset in resolver.day_offsets()
             ),
             default=0,

@@ -36,7 +36,7 @@ MAX_DOUBTS = 3
 #: `site_id` of what every site meets.
 EVERY_SITE = 0
 
-_REASON_LENGTH = ChannelTrouble._meta.get_field("reason").max_length or 0
+_SAID_LENGTH = ChannelTrouble._meta.get_field("said").max_length or 0
 
 
 def growing_wait(failures: int) -> timedelta:
@@ -67,10 +67,9 @@ class ChannelWatch:
         if self._is_urgent or not waiting:
             return None
         last = max(waiting, key=lambda one: one.blocked_until)
-        word, _, detail = last.reason.partition(": ")
         # Not all at the same moment, of whom one alone could make the trial.
         spread = growing_wait(last.failed_trials) * random.uniform(0, 0.25)  # noqa: S311 - it is no secret
-        return ChannelUnavailable(FailReason(word), detail, retry_at=last.blocked_until + spread)
+        return ChannelUnavailable(FailReason(last.reason), last.said, retry_at=last.blocked_until + spread)
 
     @contextmanager
     def handing_over(self, now: datetime) -> Iterator[None]:
@@ -120,7 +119,7 @@ class ChannelWatch:
     def _block(self, error: ChannelUnavailable, now: datetime) -> ChannelUnavailable:
         """Tell the others, and say until when this message has to wait. Whoever made the trial makes the wait grow."""
         site_id = self._site_id if error.is_senders else EVERY_SITE
-        reason = f"{error.reason}: {error.detail}"[:_REASON_LENGTH]
+        told = {"reason": str(error.reason), "said": error.detail[:_SAID_LENGTH]}
         if error.is_senders:  # who looks at the sender has let us in
             self._end(only={EVERY_SITE})
         known = next((one for one in self._troubles if one.site_id == site_id and one.pk in self._claimed), None)
@@ -129,21 +128,17 @@ class ChannelWatch:
         row = ChannelTrouble(
             channel=self._channel,
             site_id=site_id,
-            reason=reason,
+            **told,
             since=now,
             blocked_until=until,
             failed_trials=failures,
         )
         try:
             if known:
-                _rows(self._channel).filter(pk=known.pk).update(
-                    reason=reason, blocked_until=until, failed_trials=failures
-                )
+                _rows(self._channel).filter(pk=known.pk).update(**told, blocked_until=until, failed_trials=failures)
             else:
                 _rows(self._channel).bulk_create([row], ignore_conflicts=True)
-                _rows(self._channel).filter(site_id=site_id, blocked_until__lte=now).update(
-                    reason=reason, blocked_until=until
-                )
+                _rows(self._channel).filter(site_id=site_id, blocked_until__lte=now).update(**told, blocked_until=until)
             self._troubles = self._read()
         except Error as fault:  # the message waits all the same; the others find out for themselves
             log.warning("A channel's trouble could not be kept: %s", type(fault).__name__)

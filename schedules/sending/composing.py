@@ -8,43 +8,49 @@ from schedules import ledger
 from schedules.conf import conf
 from schedules.custom_text import BatchWords
 from schedules.exceptions import SkipRecipient
-from schedules.finding.resolving import Decision, Resolver
-from schedules.message_types.base import QuietRecipient, ScheduleMessage, ScheduleMessageType
+from schedules.message_types.deciding import Decision
+from schedules.message_types.resolver import Resolver
+from schedules.sending.ace import QuietRecipient, ScheduleMessage, ScheduleMessageType, message_type
 from schedules.sending.context import base_context, message_language, personal_context
 from schedules.sending.links import tracking_context, unsubscribe_url
+from schedules.sending.translated import is_translated
 from schedules.unsubscribe.links import list_headers
 from schedules.values.addresses import sendable
 from schedules.values.headers import FEEDBACK_ID, WholeHeader
+from schedules.values.languages import SOURCE
 from schedules.values.links import ascii_address, host_name
 from schedules.values.outcomes import SkipReason
 
 
 def compose(
-    resolver: Resolver, message_type: ScheduleMessageType, decision: Decision, words: BatchWords | None = None
+    resolver: Resolver, decision: Decision, words: BatchWords | None = None, override_address: str | None = None
 ) -> ScheduleMessage:
     """The edx-ace message of a decision to send: recipient, language, context, options and headers.
 
-    Without `words` it says the templates' words.
+    Without `words` it says the templates' words. With an `override_address` it is a test: it goes there, and its link
+    to leave changes nothing.
     """
     learner, entry, run = decision.learner, decision.entry, resolver.run
     if learner is None:
         raise SkipRecipient(SkipReason.NO_ADDRESS)
-    address = sendable(run.override_address or learner.email)
+    address = sendable(override_address or learner.email)
     if address is None:
         raise SkipRecipient(SkipReason.BAD_ADDRESS)
     language = message_language(decision.courses[0].course, learner, resolver.site_values)
+    if not is_translated(entry.name, language):
+        language = SOURCE
     with translation.override(language):
         context = {
             **base_context(resolver),
             **personal_context(resolver.site, learner, decision.courses),
             **resolver.context(decision.courses),
-            "unsubscribe_url": unsubscribe_url(resolver, learner, decision, language),
+            "unsubscribe_url": unsubscribe_url(resolver, decision, language, is_test=override_address is not None),
         }
         context |= words.context(entry.course_ids, language, context) if words else {}
     leave_url = context["unsubscribe_url"]  # machines follow the headers: no visit, so no UTM parameters
     context |= tracking_context(resolver, entry, context)
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=address)
-    message = message_type.personalize(recipient, language, context)
+    message = message_type(entry.name, run).personalize(recipient, language, context)
     message.uuid = entry.uuid
     if sender := resolver.site_values.get("EMAIL_FROM_ADDRESS"):
         # Not the default: mail channels know that themselves, and Sailthru would send on its behalf.

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.sites.models import Site
 
 from schedules.conf import conf
-from schedules.finding.resolving import DueCourse, Resolver
+from schedules.message_types.resolver import DueCourse, Resolver
 from schedules.sites import SiteValues
 from schedules.values import languages
 from schedules.values.data import Course, Learner
@@ -37,13 +37,13 @@ _JOINERS = frozenset(map(chr, (0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0x
 
 
 def message_language(course: Course, learner: Learner, site: SiteValues) -> str:
-    """The course's language, else the learner's, else the site's: the first that has a near one (SPEC 7.3)."""
+    """The course's language, else the learner's, else the site's: the first that has a near one (behavior 7.3)."""
     codes = (course.language, learner.language, site.get("LANGUAGE_CODE"))
     return next(filter(None, map(languages.nearest, codes)), languages.SOURCE)
 
 
 def base_context(resolver: Resolver) -> dict[str, Any]:
-    """What every template may use (SPEC 7.4): JSON primitives, new at each call."""
+    """What every template may use (behavior 7.4): JSON primitives, new at each call."""
     site, domain = resolver.site_values, resolver.site.domain
     marketing_root = (site.get("MKTG_URLS") or {}).get("ROOT") if conf.is_marketing_site_enabled else ""
     social_media_urls = site.own("social_media_urls")

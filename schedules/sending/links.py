@@ -6,28 +6,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schedules.conf import conf
-from schedules.finding.resolving import Decision, Resolver
 from schedules.ledger import Entry
-from schedules.message_types.base import ScheduleMessageType
+from schedules.message_types.deciding import Decision
+from schedules.message_types.resolver import Resolver
+from schedules.sending.ace import ScheduleMessageType
 from schedules.sites import SiteValues, google_analytics_id, google_analytics_secret
 from schedules.tracking import TrackedMessage, first_party
 from schedules.tracking.ga4 import is_ga4
 from schedules.tracking.pixel import is_universal, pixel_url
 from schedules.tracking.utm import utm_parameters, with_parameters
 from schedules.unsubscribe.links import Token, page_path
-from schedules.values.data import Learner
 from schedules.values.links import absolute_url, changed_links, site_root
 
 
-def unsubscribe_url(resolver: Resolver, learner: Learner, decision: Decision, language: str) -> str:
+def unsubscribe_url(resolver: Resolver, decision: Decision, language: str, *, is_test: bool) -> str:
     """The page where the learner leaves, without signing in; empty where the project does not include it."""
     token = Token(
-        user_id=learner.id,
+        user_id=decision.entry.user_id,
         site_id=resolver.site.pk,
         message_type=resolver.key,
         language=language,
         course_ids=tuple(due.course.id for due in decision.courses),
-        is_test=resolver.run.is_test,
+        is_test=is_test,
         message_uuid=decision.entry.uuid,
     )
     path = page_path(token)
@@ -35,7 +35,7 @@ def unsubscribe_url(resolver: Resolver, learner: Learner, decision: Decision, la
 
 
 def tracked(resolver: Resolver, entry: Entry) -> TrackedMessage:
-    """The message as those who measure know it. In a test it is the learner's, too (SPEC 4.3)."""
+    """The message as those who measure know it. In a test it is the learner's, too (behavior 4.3)."""
     return TrackedMessage(
         app_label=ScheduleMessageType.APP_LABEL,
         name=entry.name,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,10 +26,12 @@ from schedules.conf import conf
 from schedules.database.clock import SHARED_CLOCK
 from schedules.enrolling import course_changes
 from schedules.exceptions import HostError, redacted, where
-from schedules.finding.resolving import Decision
-from schedules.message_types import resolver_for
-from schedules.models import SendRun
-from schedules.sending import delivering
+from schedules.finding.facts import Moment
+from schedules.message_types import MessageTypeGoneError, resolver_for
+from schedules.message_types.deciding import Decision, decide
+from schedules.message_types.resolver import Resolver
+from schedules.models import Schedule, SendRun
+from schedules.sending import delivering, override
 from schedules.tracking import engagement, segment
 from schedules.values.data import CourseFact, Reaction
 from schedules.values.outcomes import Outcome, Totals
@@ -49,8 +52,8 @@ BROKER_SECONDS = 1
 _TIMEOUTS = ("socket_connect_timeout", "socket_timeout")
 
 
-def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
-    """Hand the run's bins to Celery.
+def enqueue_bins(run: Run, override_address: str | None = None) -> tuple[Totals | None, list[int]]:
+    """Hand the run's bins to Celery; with an `override_address`, as a test.
 
     Where Celery runs tasks in the calling process, returns what became of the messages and the bins that
     failed; with a broker, null and an empty list: the ledger will tell.
@@ -58,7 +61,10 @@ def enqueue_bins(run: Run) -> tuple[Totals | None, list[int]]:
     totals: Totals | None = None
     failed_bins: list[int] = []
     for bin_number in range(BINS):
-        answer = _enqueue(resolve_bin, run, bin_number=bin_number)
+        if override_address is None:
+            answer = _enqueue(resolve_bin, run, bin_number=bin_number)
+        else:
+            answer = _enqueue(send_test_bin, run, bin_number=bin_number, override_address=override_address)
         if answer is None:
             continue
         totals = totals or Totals()
@@ -76,30 +82,41 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
     A bin that failed, for the host was away, has not reported: `recover` searches it again.
     """
     run = _run(arguments)
-    totals, errors = Totals(), []
-    try:
-        resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
-        for schedules in resolver.batches(bin_number):
-            ids = _claim(run, resolver.decide(schedules, timezone.now()), totals)
-            errors += _enqueue_batches(run, ids, totals)
-        if not run.is_test and ledger.record_bin(run, bin_number, totals.found):
+    totals = Totals()
+    errors: list[str] = []
+    with _reported(run, bin_number, errors):
+        for schedules, resolver in _batches(run, bin_number):
+            decisions = decide(resolver, schedules, timezone.now(), Moment.FINDING)
+            errors += _enqueue_batches(run, _claim(run, decisions, totals), totals)
+        if ledger.record_bin(run, bin_number, totals.found):
             ledger.settle(run, timezone.now())
-    except Exception as error:  # noqa: BLE001 - the other bins go on; this one is reported
-        said = without_addresses(str(error)) if isinstance(error, HostError) else where(error)
-        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, said)
-        errors.append(type(error).__name__)
+    return {**totals.as_dict(), "errors": errors}
+
+
+@shared_task(name="schedules.tasks.send_test_bin", ignore_result=True)
+@redacted
+def send_test_bin(*, bin_number: int, override_address: str, **arguments: Any) -> dict[str, Any]:
+    """Find a bin's learners and send what they would get to `override_address`. The ledger is left alone.
+
+    Acknowledged at once: a worker that dies sends no test twice.
+    """
+    run = _run(arguments)
+    totals = Totals()
+    errors: list[str] = []
+    with _reported(run, bin_number, errors), segment.flushing():
+        for schedules, resolver in _batches(run, bin_number):
+            totals.add(override.send(resolver, schedules, override_address, timezone.now()).as_dict())
     return {**totals.as_dict(), "errors": errors}
 
 
 @shared_task(name="schedules.tasks.deliver_batch", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 @redacted
-def deliver_batch(*, ids: Sequence[Any], **arguments: Any) -> dict[str, Any]:
+def deliver_batch(*, ids: Sequence[str], **arguments: Any) -> dict[str, Any]:
     """Send a batch of messages."""
     run = _run(arguments)
     with segment.flushing():
-        totals = delivering.deliver_batch(run, ids, timezone.now())
-        if not run.is_test:
-            ledger.settle(run, timezone.now())
+        totals = delivering.deliver_batch(run, list(map(UUID, ids)), timezone.now())
+        ledger.settle(run, timezone.now())
     return totals.as_dict()
 
 
@@ -171,18 +188,33 @@ def note_later(uuid: UUID, reaction: Reaction, at: datetime) -> None:
     task.apply_async(kwargs=arguments, countdown=SECONDS_BEFORE_NOTING, queue=conf.routing_key)
 
 
-def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[Any]:
-    """Claim messages and settle those that are decided already; returns the ids to deliver.
+@contextmanager
+def _reported(run: Run, bin_number: int, errors: list[str]) -> Iterator[None]:
+    """A bin's failure is logged, and added to `errors`: the other bins go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        said = without_addresses(str(error)) if isinstance(error, HostError) else where(error)
+        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, said)
+        errors.append(type(error).__name__)
 
-    In a test nothing is claimed, and the ids are the learners'.
-    """
+
+def _batches(run: Run, bin_number: int) -> Iterator[tuple[list[Schedule], Resolver]]:
+    """A bin's due schedules, whole learners at a time. None where the message type is no more."""
+    try:
+        resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+    except MessageTypeGoneError:
+        return
+    for schedules in resolver.batches(bin_number):
+        yield schedules, resolver
+
+
+def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[str]:
+    """Claim messages and settle those that are decided already; returns the ids to deliver."""
     totals.found += len(decisions)
-    if run.is_test:
-        return sorted({one.entry.user_id for one in decisions})
-    now = timezone.now()
     ours = ledger.claim(run, [one.entry for one in decisions], SHARED_CLOCK)
     totals.already += len(decisions) - len(ours)
-    settled: defaultdict[Outcome, list[UUID]] = defaultdict(list)
+    outcomes: dict[UUID, Outcome] = {}
     ids = []
     for one in decisions:
         if one.entry.uuid not in ours:
@@ -190,10 +222,9 @@ def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[Any]
         if one.outcome is None:
             ids.append(str(one.entry.uuid))
         else:
-            settled[one.outcome].append(one.entry.uuid)
+            outcomes[one.entry.uuid] = one.outcome
             totals.count(one.outcome)
-    for outcome, uuids in settled.items():
-        ledger.record(uuids, outcome, now)
+    ledger.record_all(outcomes, timezone.now())
     return ids
 
 
@@ -239,7 +270,6 @@ def _arguments(run: Run) -> dict[str, Any]:
         "day_offset": run.day_offset,
         "run_id": str(run.uuid),
         "origin": run.origin.value,
-        "override_address": run.override_address,
     }
 
 
@@ -251,5 +281,4 @@ def _run(arguments: dict[str, Any]) -> Run:
         day_offset=arguments["day_offset"],
         uuid=UUID(arguments["run_id"]),
         origin=RunOrigin(arguments.get("origin", RunOrigin.DAILY)),  # older tasks have none
-        override_address=arguments["override_address"],
     )

@@ -64,7 +64,7 @@ class _Sender:
     """Segment's client with its thread, for one process, key and URL."""
 
     def __init__(self, key: str, url: str) -> None:
-        from segment.analytics.client import Client  # noqa: PLC0415 - only where there is a key (SPEC 10.3)
+        from segment.analytics.client import Client  # noqa: PLC0415 - only where there is a key (behavior 10.3)
 
         self.serves = (key, url)
         self._client: Any = Client(

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from schedules import ledger
 from schedules.exceptions import where
 from schedules.host import ask, get_host
-from schedules.message_types import resolvers
+from schedules.message_types import usable_resolvers
 from schedules.models import Schedule, ScheduledMessage
 from schedules.optouts import OptOutScope, opt_in, opt_out, scopes_of
 from schedules.sites import dashboard_url, site_values
@@ -129,7 +129,7 @@ class Link:
         return Choices(
             all=self._choice(everything, stopped, by_host),
             single=tuple(self._choice(scope, stopped, by_host) for scope in (*offered, *others)),
-            left=() if "" in types else tuple(str(one.title) for key, one in resolvers().items() if key not in types),
+            left=() if "" in types else tuple(_title(key) for key in usable_resolvers() if key not in types),
         )
 
     def choose(self, choice: Choice, *, is_wanted: bool, now: datetime) -> None:
@@ -198,7 +198,8 @@ def _title(message_type: str) -> str:
     """Of a message type that is no more, too: its e-mails lie in mailboxes still."""
     if not message_type:
         return ""
-    return str(resolvers()[message_type].title) if message_type in resolvers() else _("E-mails of this kind")
+    resolver = usable_resolvers().get(message_type)
+    return str(resolver.title) if resolver else _("E-mails of this kind")
 
 
 def _whatever(question: Callable[[], Any]) -> Any:

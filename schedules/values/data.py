@@ -34,7 +34,7 @@ class Reaction(StrEnum):
 
 
 class CourseFact(StrEnum):
-    """What a host may say has changed about a course (SPEC 2.3)."""
+    """What a host may say has changed about a course (behavior 2.3)."""
 
     START = "start"
     END = "end"

@@ -34,3 +34,11 @@ def last_day(end: datetime, zone: tzinfo) -> date:
     A midnight, the first instant of a day, is the end of the day before; any other instant has its own day.
     """
     return day_of(end - timedelta(microseconds=1), zone)
+
+
+DAYS_IN_WEEK = 7
+
+
+def week_of(day_offset: int) -> int:
+    """The week that begins so many days after a start (a negative offset): 1 after seven days."""
+    return -day_offset // DAYS_IN_WEEK

@@ -11,9 +11,18 @@ from typing import Any
 
 from schedules.values.text import one_line, without_addresses
 
+#: What was seen, as (name, JSON primitive) pairs: it fills the sentence of a reason.
+Detail = tuple[tuple[str, str | int | float | bool | None], ...]
+
+#: Of others' words about a failure, no more is kept.
+MAX_SAID_CHARACTERS = 250
+
 
 class SkipReason(StrEnum):
-    """Why a learner who was found got no message. These words stand in the ledger and in reports."""
+    """Why a learner who was found got no message. These words stand in the ledger and in reports.
+
+    Those of gates stand here so that no two have the same; a host's gates have words of their own.
+    """
 
     NO_ADDRESS = "no-address"
     BAD_ADDRESS = "bad-address"
@@ -25,12 +34,14 @@ class SkipReason(StrEnum):
     EXPIRED = "expired"
     NO_LONGER_DUE = "no-longer-due"
     POLICY = "denied-by-policy"
+    MESSAGE_TYPE_GONE = "message-type-gone"
 
 
 class FailReason(StrEnum):
-    """Why a message that should have gone out did not. `": "` and a detail may follow in the ledger."""
+    """Why a message that should have gone out did not."""
 
     HOST_ERROR = "host-error"
+    GATE_ERROR = "gate-error"
     TEMPLATE_MISSING = "template-missing"
     TEMPLATE_ERROR = "template-error"
     CHANNEL_REFUSED = "channel-refused"
@@ -49,10 +60,11 @@ class OutcomeStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What became of a message: `sent` has a channel and a language, all others a reason.
+    """What became of a message: `sent` has a channel and a language, all others a reason and, perhaps, its detail.
 
     `retry_at`: when a `retry` may be tried again, if whoever refused it said so. `was_tried`: its channel was asked.
-    `is_known`: what went wrong has a name; other faults are counted, and tried a few times only.
+    `is_known`: what went wrong has a name; other faults are counted, and tried a few times only. A `detail` that is
+    `None` stays as it was.
     """
 
     status: OutcomeStatus
@@ -60,28 +72,27 @@ class Outcome:
     was_tried: bool = True
     is_known: bool = True
     reason: str = ""
-    detail: str = ""
+    detail: Detail | None = ()
     channel: str = ""
     language: str = ""
 
-    @property
-    def full_reason(self) -> str:
-        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+def skipped(reason: str, detail: Detail = ()) -> Outcome:
+    return Outcome(status=OutcomeStatus.SKIPPED, reason=str(reason), detail=detail)
 
 
-def skipped(reason: SkipReason) -> Outcome:
-    return Outcome(status=OutcomeStatus.SKIPPED, reason=reason.value)
+def failed(reason: FailReason, said: str = "") -> Outcome:
+    """`said` may be anybody's words, such as a host's: addresses in it do not reach the ledger."""
+    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=_said(said))
 
 
-def failed(reason: FailReason, detail: str = "") -> Outcome:
-    """`detail` may be anybody's words, such as a host's: addresses in it do not reach the ledger."""
-    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=one_line(without_addresses(detail)))
+def to_retry(reason: FailReason, said: str = "", retry_at: datetime | None = None) -> Outcome:
+    return Outcome(status=OutcomeStatus.RETRY, reason=reason.value, detail=_said(said), retry_at=retry_at)
 
 
-def to_retry(reason: FailReason, detail: str = "", retry_at: datetime | None = None) -> Outcome:
-    return Outcome(
-        status=OutcomeStatus.RETRY, reason=reason.value, detail=one_line(without_addresses(detail)), retry_at=retry_at
-    )
+def _said(text: str) -> Detail:
+    text = one_line(without_addresses(text))[:MAX_SAID_CHARACTERS]
+    return (("said", text),) if text else ()
 
 
 @dataclass(kw_only=True)

@@ -24,8 +24,7 @@ class Run:
     """One message type for one site, day and day offset.
 
     `today` is the day for which everything is decided; `uuid` the `SendRun`'s. `origin`: whether that day is today's
-    or a missed one, or was asked for by `--date` or `--since`. With an `override_address` it is a test: there is no
-    `SendRun`, every message goes to that address, and the ledger is left alone.
+    or a missed one, or was asked for by `--date` or `--since`.
     """
 
     message_type: str
@@ -34,12 +33,7 @@ class Run:
     day_offset: int
     uuid: UUID
     origin: RunOrigin = RunOrigin.DAILY
-    override_address: str | None = None
 
     @property
     def target_date(self) -> date:
         return self.today + timedelta(days=self.day_offset)
-
-    @property
-    def is_test(self) -> bool:
-        return self.override_address is not None

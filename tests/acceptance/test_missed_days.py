@@ -149,10 +149,10 @@ def test_a_process_that_dies_half_way_leaves_a_day_that_is_not_finished(mailbox,
     clock(1)
     enqueue = tasks.enqueue_bins
 
-    def die(run):
+    def die(run, override_address):
         if run.day_offset == -10:
             raise KeyboardInterrupt
-        return enqueue(run)
+        return enqueue(run, override_address)
 
     monkeypatch.setattr(tasks, "enqueue_bins", die)
     with pytest.raises(KeyboardInterrupt):

@@ -109,12 +109,12 @@ def test_a_report_can_be_read_from_right_to_left(report, ledger):
     assert browser.evaluate("document.scrollingElement.scrollWidth") == NARROWEST
 
 
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-def test_no_word_of_a_picture_is_cut_off_or_covers_another(report, ledger, width):
-    browser = report()
+@pytest.mark.parametrize(("language", "width"), [("en", WIDE), ("en", PHONE), ("fr", PHONE), ("ar", PHONE)])
+def test_no_word_of_a_picture_is_cut_off_or_covers_another(report, ledger, language, width):
+    browser = report(language=language)
     browser.show(width=width)
     texts = browser.evaluate("""
-        [...document.querySelectorAll(".report-picture text")].map(text => {
+        [...document.querySelectorAll(".report-chart text")].map(text => {
             const [place, frame] = [text, text.ownerSVGElement].map(element => element.getBoundingClientRect());
             return {
                 said: text.textContent,

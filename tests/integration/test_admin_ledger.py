@@ -62,7 +62,9 @@ def test_messages_are_filtered_by_site_type_status_reason_and_day(admin_client, 
     nudges, updates = run_of(site), run_of(other_site, "course_update")
     sent = message(nudges)
     skipped = message(nudges, "bob", status="skipped", reason="opted-out")
-    failed = message(nudges, "carol", status="failed", reason="template-error: courseupdate has no subject")
+    failed = message(
+        nudges, "carol", status="failed", reason="template-error", detail={"said": "courseupdate has no subject"}
+    )
     update = message(updates, target_date=datetime.date(2026, 3, 8))
 
     assert listed(admin_client, MESSAGES) == {sent, skipped, failed, update}

@@ -14,7 +14,7 @@ from django.urls import reverse
 import schedules
 from schedules.exceptions import OptedOut
 from schedules.models import OwnWords, ScheduledMessage, SendRun
-from schedules.sending import delivering
+from schedules.sending import override
 from tests.integration.test_own_words import NUDGE, write
 from tests.world import free_port, make_course
 
@@ -104,7 +104,7 @@ def test_a_placeholder_is_allowed_where_each_message_has_a_value(admin_client, m
 
 def test_the_form_says_which_placeholders_there_are(admin_client):
     page = admin_client.get(reverse(ADD)).text
-    assert "{course}, {platform}, {name}, {week} (course update), {deadline} (upgrade reminder)" in page
+    assert "{course}, {platform}, {name}, {deadline} (upgrade reminder), {week} (course update)" in page
 
 
 def test_every_message_that_has_texts_or_words_already_can_be_chosen(admin_client, settings):
@@ -112,10 +112,10 @@ def test_every_message_that_has_texts_or_words_already_can_be_chosen(admin_clien
     write(message_name="recurringnudge_day10")
     choices = admin_client.get(reverse(ADD)).context["adminform"].form.fields["message_name"].choices
     assert [name for name, _ in choices] == [
-        "courseupdate",
         NUDGE,
         "recurringnudge_day19",
         "upgradereminder",
+        "courseupdate",
         "recurringnudge_day10",
     ]
 
@@ -293,7 +293,7 @@ def test_a_channel_that_refuses_is_named(admin_client, email_channel, smtp_serve
 
 
 def test_who_opted_out_at_the_channel_is_told_so(admin_client, email_channel, monkeypatch):
-    monkeypatch.setattr(delivering, "send_sample", Mock(side_effect=OptedOut))
+    monkeypatch.setattr(override, "send_sample", Mock(side_effect=OptedOut))
     answer = post(admin_client, SEND).json()
     assert answer["problem"] == "Not sent: the channel did not take it (opted-out)."
 

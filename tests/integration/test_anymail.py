@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from schedules.models import ChannelTrouble, ScheduledMessage
 from tests.loopback import serving
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
+from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, why
 
 pytestmark = pytest.mark.django_db
 
@@ -111,7 +111,7 @@ def test_a_message_goes_out_with_its_sender_name_and_headers(provider):
 def test_what_the_provider_refuses_for_now_is_tried_again_as_the_same_message(provider, status):
     provider.status = status
     row = run_nudge()
-    assert (row.status, row.reason) == (Status.CLAIMED, f"channel-refused: AnymailRequestsAPIError {status}")
+    assert (row.status, why(row)) == (Status.CLAIMED, f"channel-refused: AnymailRequestsAPIError {status}")
     assert row.due_at > timezone.now()
     provider.status = 200
     ScheduledMessage.objects.update(due_at=timezone.now(), leased_until=timezone.now())
@@ -124,7 +124,7 @@ def test_what_the_provider_refuses_for_now_is_tried_again_as_the_same_message(pr
 def test_what_the_provider_refuses_for_good_fails_without_the_address(provider, caplog):
     provider.status = 400
     row = run_nudge()
-    assert (row.status, row.reason) == (Status.FAILED, "channel-refused: AnymailRequestsAPIError 400")
+    assert (row.status, why(row)) == (Status.FAILED, "channel-refused: AnymailRequestsAPIError 400")
     assert "learner0" not in caplog.text
     assert len(provider.requests) == 1
 
@@ -133,7 +133,7 @@ def test_a_provider_that_cannot_be_reached_is_tried_again(settings):
     use(settings, f"http://127.0.0.1:{free_port()}/v3")
     row = run_nudge()
     assert (row.status, row.due_at > timezone.now()) == (Status.CLAIMED, True)
-    assert row.reason.startswith("channel-error: ")
+    assert why(row).startswith("channel-error: ")
 
 
 # Amazon's backend leaves the status out; it stands in the error's cause ----------------------------
@@ -154,7 +154,7 @@ def test_what_amazon_refuses_for_now_waits_and_is_sent(provider, settings, statu
     use(settings, provider.url, SES_BACKEND)
     provider.status, provider.code = status, code
     row = run_nudge()
-    assert (row.status, row.reason) == (Status.CLAIMED, said)
+    assert (row.status, why(row)) == (Status.CLAIMED, said)
     settings.SCHEDULES = {**settings.SCHEDULES, "RETRY_ATTEMPTS": 2}
     for _ in range(3):
         long_ago = timezone.now() - timedelta(minutes=1)
@@ -174,13 +174,13 @@ def test_a_message_that_amazon_rejects_fails_alone(provider, settings):
     use(settings, provider.url, SES_BACKEND)
     provider.status, provider.code = 400, "MessageRejected"
     row = run_nudge()
-    assert (row.status, row.reason) == (Status.FAILED, "channel-refused: AnymailAPIError MessageRejected")
+    assert (row.status, why(row)) == (Status.FAILED, "channel-refused: AnymailAPIError MessageRejected")
 
 
 def test_an_amazon_that_cannot_be_reached_is_tried_again(settings):
     use(settings, f"http://127.0.0.1:{free_port()}", SES_BACKEND)
     row = run_nudge()
-    assert (row.status, row.reason) == (Status.CLAIMED, "channel-error: AnymailAPIError")
+    assert (row.status, why(row)) == (Status.CLAIMED, "channel-error: AnymailAPIError")
     assert ChannelTrouble.objects.exists()
 
 
@@ -189,4 +189,4 @@ def test_a_provider_whose_key_is_missing_is_the_channels_trouble(settings):
     settings.ANYMAIL = {}
     row = run_nudge()
     assert row.status == Status.CLAIMED
-    assert "api_key" in row.reason.lower()  # of MAILERS, or of ANYMAIL
+    assert "api_key" in why(row).lower()  # of MAILERS, or of ANYMAIL

@@ -188,7 +188,7 @@ def test_every_module_of_message_types_is_one():
 
 
 def test_an_unknown_message_type_names_those_there_are():
-    with pytest.raises(ConfigurationError, match=r"no message type 'x'. Message types: course_update, recurring"):
+    with pytest.raises(ConfigurationError, match=r"no message type 'x'. Message types: recurring_nudge, upgrade"):
         resolver_for("x")
 
 

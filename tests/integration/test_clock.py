@@ -14,7 +14,9 @@ from django.utils.formats import date_format
 from schedules import api, ledger
 from schedules.contrib.lms.models import Course, CourseMode
 from schedules.daily import run_day
+from schedules.finding.facts import Moment
 from schedules.message_types import resolver_for
+from schedules.message_types.deciding import decide as decided
 from schedules.models import OwnWords, Schedule, ScheduledMessage, SendRun
 from schedules.sending import delivering
 from schedules.values.days import start_of_day
@@ -30,6 +32,7 @@ from tests.world import (
     perform,
     schedule_of,
     started,
+    why,
 )
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +70,9 @@ def resolver(site, message_type, day_offset, origin=RunOrigin.DAILY, today=TODAY
 
 
 def decide(one, now):
-    return [d for number in range(BINS) for page in one.batches(number) for d in one.decide(page, now)]
+    return [
+        d for number in range(BINS) for page in one.batches(number) for d in decided(one, page, now, Moment.FINDING)
+    ]
 
 
 def claim(one, now):
@@ -76,7 +81,7 @@ def claim(one, now):
 
 
 def reasons():
-    return set(ScheduledMessage.objects.values_list("status", "reason"))
+    return {(row.status, why(row)) for row in ScheduledMessage.objects.all()}
 
 
 # Deciding -----------------------------------------------------------------------------------------

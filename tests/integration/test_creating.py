@@ -1,4 +1,4 @@
-"""From an enrollment to a schedule (SPEC 1), through the embedded LMS's own models."""
+"""From an enrollment to a schedule (behavior 1), through the embedded LMS's own models."""
 
 import logging
 from datetime import UTC, datetime, timedelta

@@ -15,9 +15,9 @@ from edx_ace.signals import ACE_MESSAGE_SENT
 from schedules import api
 from schedules.database import transient
 from schedules.models import ChannelPace, ScheduledMessage, SendRun
-from schedules.sending import delivering
+from schedules.sending import ace, delivering
 from schedules.values.runs import BINS
-from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform, why
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def database(monkeypatch):
 @pytest.fixture
 def channel(email_channel, monkeypatch):
     """A channel that calls its `at_hand_over` before it takes a message, and its `at_yes` right after."""
-    send = delivering.ace.send
+    send = ace.ace.send
     email_channel.at_hand_over = email_channel.at_yes = lambda: None
 
     def take(message):
@@ -79,7 +79,7 @@ def channel(email_channel, monkeypatch):
         send(message)
         email_channel.at_yes()
 
-    monkeypatch.setattr(delivering.ace, "send", take)
+    monkeypatch.setattr(ace.ace, "send", take)
     # edx-ace gives up a message that is seconds old; here it does not, however slow the machine.
     monkeypatch.setattr(delivery, "get_current_time", lambda: timezone.now() - timedelta(hours=1))
     return email_channel
@@ -198,7 +198,9 @@ def test_the_rate_limit_waits_too_and_costs_nobody_a_try(database, channel, sett
     database.refuses = lambda: len(database.refused) < 3
     send()
     assert statuses() == [Status.CLAIMED] * 3
-    assert set(ScheduledMessage.objects.values_list("reason", "attempts")) == {("internal-error: InternalError", 0)}
+    assert {(why(row), row.attempts) for row in ScheduledMessage.objects.all()} == {
+        ("internal-error: InternalError", 0)
+    }
     ScheduledMessage.objects.update(due_at=timezone.now(), leased_until=timezone.now() - timedelta(minutes=1))
     api.recover()
     assert is_all_sent_once(channel)

@@ -1,4 +1,4 @@
-"""Upgrade deadlines (SPEC 2): whose opinion counts, what bounds them, and how they follow the course."""
+"""Upgrade deadlines (behavior 2): whose opinion counts, what bounds them, and how they follow the course."""
 
 from datetime import UTC, datetime, timedelta
 

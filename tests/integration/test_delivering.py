@@ -2,7 +2,7 @@
 
 import logging
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import edx_ace.delivery
 import edx_ace.policy
@@ -19,14 +19,16 @@ from schedules import ledger, toggles
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, Section, SiteConfiguration
 from schedules.exceptions import HostError
+from schedules.finding.facts import Moment
 from schedules.message_types import resolver_for
+from schedules.message_types.deciding import decide
 from schedules.models import ScheduledMessage, SendRun
 from schedules.optouts import BulkEmailOptoutPolicy
-from schedules.sending import delivering
+from schedules.sending import ace, delivering
 from schedules.toggles import DEBUGGING_FLAG
 from schedules.values.outcomes import Outcome, OutcomeStatus
 from schedules.values.runs import BINS, Run, RunOrigin
-from tests.world import TODAY, enable_deadlines, enroll, free_port, make_course, make_learner, open_site
+from tests.world import TODAY, enable_deadlines, enroll, free_port, make_course, make_learner, open_site, why
 
 pytestmark = pytest.mark.django_db
 
@@ -49,19 +51,19 @@ def claim(site, message_type="recurring_nudge", day_offset=-3):
         one
         for number in range(BINS)
         for schedules in resolver.batches(number)
-        for one in resolver.decide(schedules, timezone.now())
+        for one in decide(resolver, schedules, timezone.now(), Moment.FINDING)
     ]
     ids = ledger.claim(run, [one.entry for one in decisions], timezone.now())
     return run, [str(one) for one in ids]
 
 
 def deliver(run, ids):
-    return delivering.deliver_batch(run, ids, timezone.now())
+    return delivering.deliver_batch(run, list(map(UUID, ids)), timezone.now())
 
 
 def rows():
     """Username -> (status, reason)."""
-    return {row.user.username: (row.status, row.reason) for row in ScheduledMessage.objects.select_related("user")}
+    return {row.user.username: (row.status, why(row)) for row in ScheduledMessage.objects.select_related("user")}
 
 
 def send(site="example.com"):
@@ -127,10 +129,10 @@ def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, mo
     enroll(make_learner("bob", pk=48), garden)
     compose = delivering.compose
 
-    def fail_at_alice(resolver, message_type, decision, words):
+    def fail_at_alice(resolver, decision, words):
         if decision.entry.user_id == 24:
             raise ValueError(decision.learner.email)
-        return compose(resolver, message_type, decision, words)
+        return compose(resolver, decision, words)
 
     monkeypatch.setattr(delivering, "compose", fail_at_alice)
     send()
@@ -345,7 +347,7 @@ def test_reads_do_not_grow_with_learners_and_each_message_costs_two_writes(email
 def test_messages_survive_being_written_as_text(email_channel, monkeypatch):
     """A context must be JSON primitives under keys that edx-ace does not claim for itself (traps 4)."""
     seen = []
-    monkeypatch.setattr(delivering.ace, "send", seen.append)
+    monkeypatch.setattr(ace.ace, "send", seen.append)
     open_site()
     enable_deadlines()
     garden = make_course(price=49, weeks=[["dig"]])
@@ -362,7 +364,7 @@ def test_messages_survive_being_written_as_text(email_channel, monkeypatch):
 
 def test_nothing_of_one_learner_reaches_another(monkeypatch):
     seen = []
-    monkeypatch.setattr(delivering.ace, "send", seen.append)
+    monkeypatch.setattr(ace.ace, "send", seen.append)
     open_site()
     garden = make_course()
     for number in (24, 48):
@@ -378,7 +380,7 @@ def test_nothing_of_one_learner_reaches_another(monkeypatch):
 
 def test_the_flag_for_debugging_sets_the_log_level(monkeypatch):
     seen = []
-    monkeypatch.setattr(delivering.ace, "send", seen.append)
+    monkeypatch.setattr(ace.ace, "send", seen.append)
     open_site()
     enroll(make_learner("alice"), make_course())
     send()

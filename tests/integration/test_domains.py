@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from schedules.contrib.lms.models import SiteConfiguration
-from schedules.message_types.recurring_nudge import RecurringNudgeResolver
+from schedules.message_types.recurring_nudge import RecurringNudge
 from schedules.models import ScheduledMessage, SendRun
 from schedules.sending.context import base_context
 from schedules.sites import find_site, site_at
@@ -125,7 +125,7 @@ def test_a_site_is_found_by_its_name_in_either_script():
 
 def base_of(site, *, host=None, today=TODAY):
     run = Run(message_type="recurring_nudge", site_id=site.pk, today=today, day_offset=-3, uuid=uuid4())
-    return base_context(RecurringNudgeResolver(run, site, host))
+    return base_context(RecurringNudge(run, site, host))
 
 
 def test_each_name_of_the_base_context_may_be_the_sites_own():

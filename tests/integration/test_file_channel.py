@@ -19,7 +19,7 @@ from schedules.channels import file_index
 from schedules.channels.file_index import Letter
 from schedules.channels.files import FileChannel
 from schedules.previewing import sample_message
-from schedules.sending import delivering
+from schedules.sending import override
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges
 
 LISTED = re.compile(r'<tr><th scope="row"><a href="([^"]+)" dir="auto">(.*?)</a></th><td dir="auto">(.*?)</td>')
@@ -69,7 +69,7 @@ def test_threads_that_send_at_once_print_nothing_and_leave_standard_output_alone
     def send(message):
         together.wait()
         try:
-            delivering.send_sample(message, site_id=1)
+            override.send_sample(message, site_id=1)
         finally:
             connection.connection.close()  # the thread's own; Django keeps one that is in memory
 

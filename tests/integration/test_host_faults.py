@@ -12,10 +12,12 @@ from django.utils import timezone
 from schedules import api, ledger
 from schedules.contrib.lms.host import LmsHost
 from schedules.exceptions import HostError
-from schedules.message_types.recurring_nudge import RecurringNudgeResolver
+from schedules.finding.facts import Moment
+from schedules.message_types.deciding import decide
+from schedules.messages import Gate, yes
 from schedules.models import ScheduledMessage, SendRun
 from schedules.sending import delivering, tasks
-from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges, why
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +38,7 @@ def school(email_channel):
 
 def rows():
     """Learner's id -> (status, reason)."""
-    return {row.user_id: (row.status, row.reason) for row in ScheduledMessage.objects.all()}
+    return {row.user_id: (row.status, why(row)) for row in ScheduledMessage.objects.all()}
 
 
 def let_time_pass(**span):
@@ -116,7 +118,7 @@ def test_a_course_that_a_question_fails_for_is_not_written_about_and_the_others_
 
     monkeypatch.setattr(LmsHost, question, fail_for_bees)
     call_command("send_course_update", "example.com", date=TODAY.isoformat(), verbosity=0)
-    assert {tuple(row.course_ids): (row.status, row.reason) for row in ScheduledMessage.objects.all()} == {
+    assert {tuple(row.course_ids): (row.status, why(row)) for row in ScheduledMessage.objects.all()} == {
         (str(bees.pk),): (Status.FAILED, "host-error: ValueError"),
         (str(garden.pk),): SENT,
     }
@@ -150,17 +152,21 @@ def test_an_answer_of_the_wrong_kind_fails_its_messages_with_one_line_about_the_
     assert len(rows()) == 3
 
 
-def test_whatever_breaks_at_one_learner_while_it_is_decided_is_theirs(school, monkeypatch):
-    wanted = RecurringNudgeResolver._wanted
+class BreaksAtBob(Gate):
+    """A host's gate with a fault."""
 
-    def break_at_bob(self, learner, *args):
-        if learner.id == BOB:
-            raise ZeroDivisionError
-        return wanted(self, learner, *args)
+    reason = "not-bob"
+    summary = "Bob is Bob."
+    remedy = "Nothing."
 
-    monkeypatch.setattr(RecurringNudgeResolver, "_wanted", break_at_bob)
+    def look(self, due, facts, clock):
+        return yes() if due.user_id != BOB else 1 / 0
+
+
+def test_whatever_breaks_at_one_learner_while_it_is_decided_is_theirs(school, settings):
+    settings.SCHEDULES = {**settings.SCHEDULES, "GATES": [f"{BreaksAtBob.__module__}.{BreaksAtBob.__name__}"]}
     send_nudges()
-    assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "internal-error: ZeroDivisionError"), CAROL: SENT}
+    assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "gate-error: not-bob: ZeroDivisionError"), CAROL: SENT}
 
 
 def test_words_of_a_host_that_no_database_takes_fail_their_learner_alone(school, monkeypatch):
@@ -227,7 +233,7 @@ def claimed():
     run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
     ledger.open_run(run, timezone.now())
     resolver = tasks.resolver_for("recurring_nudge")(run, site)
-    decisions = resolver.decide(resolver.schedules_of([ALICE, BOB, CAROL]), timezone.now())
+    decisions = decide(resolver, resolver.schedules_of([ALICE, BOB, CAROL]), timezone.now(), Moment.FINDING)
     return run, [str(uuid) for uuid in ledger.claim(run, [one.entry for one in decisions], timezone.now())]
 
 

@@ -12,7 +12,7 @@ from schedules import api, ledger
 from schedules.exceptions import DeliveryError
 from schedules.ledger import Entry
 from schedules.models import ScheduledMessage, SendRun
-from schedules.sending import delivering
+from schedules.sending import ace
 from schedules.values.outcomes import Outcome, OutcomeStatus
 from schedules.values.runs import BINS, Run
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
@@ -25,7 +25,7 @@ LATER = NOW + timedelta(hours=1)  # the first lease has run out
 END = LATER + timedelta(seconds=30)
 
 SENT = Outcome(status=OutcomeStatus.SENT, channel="schedules_email", language="en")
-FAILED = Outcome(status=OutcomeStatus.FAILED, reason="channel-refused", detail="550 no")
+FAILED = Outcome(status=OutcomeStatus.FAILED, reason="channel-refused", detail=(("said", "550 no"),))
 SKIPPED = Outcome(status=OutcomeStatus.SKIPPED, reason="expired")
 RETRY = Outcome(status=OutcomeStatus.RETRY, reason="channel-refused", retry_at=END + timedelta(minutes=1))
 TURN_LATER = Outcome(
@@ -168,7 +168,7 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing(email_channel, mo
     """Its machine was suspended while it sent; another worker took the message over, and sent it."""
     open_site()
     enroll(make_learner(), make_course())
-    send, sleepers = delivering.ace.send, [answer]
+    send, sleepers = ace.ace.send, [answer]
 
     def sleep_and_answer(message):
         if not sleepers:
@@ -181,7 +181,7 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing(email_channel, mo
             raise answer
         return send(message)
 
-    monkeypatch.setattr(delivering.ace, "send", sleep_and_answer)
+    monkeypatch.setattr(ace.ace, "send", sleep_and_answer)
     be_patient(monkeypatch)
     reports = api.enqueue_day("recurring_nudge", api.find_site("example.com"), TODAY, now=timezone.now())
     assert (stored()["status"], stored()["reason"]) == expected
@@ -195,9 +195,9 @@ class Suspended:
     """A channel that lets others act in the middle of the first hand-over."""
 
     def __init__(self, monkeypatch):
-        self.send, self.meanwhile = delivering.ace.send, None
+        self.send, self.meanwhile = ace.ace.send, None
         be_patient(monkeypatch)
-        monkeypatch.setattr(delivering.ace, "send", self)
+        monkeypatch.setattr(ace.ace, "send", self)
 
     def __call__(self, message):
         meanwhile, self.meanwhile = self.meanwhile, None

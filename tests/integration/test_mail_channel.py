@@ -19,7 +19,7 @@ from schedules.exceptions import DeliveryError
 from schedules.models import ScheduledMessage
 from schedules.values.outcomes import FailReason
 from tests.mail_server import DROP, HANG, mail_server, wait_until
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site
+from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, why
 
 Status = ScheduledMessage.Status
 
@@ -123,7 +123,7 @@ def test_one_refused_address_fails_alone_and_without_its_address(our_channel, se
     caplog.set_level(logging.DEBUG, logger="schedules")
     server.answers["RCPT"] = ["550 5.1.1 <ADDRESS>: learner0 is unknown here"]
     rows = run_nudge(1)
-    assert [(row.status, row.reason) for row in rows] == [
+    assert [(row.status, why(row)) for row in rows] == [
         (Status.FAILED, "channel-refused: 550 5.1.1 <(address)>: (address) is unknown here")
     ]
     assert "learner0@" not in caplog.text
@@ -134,7 +134,7 @@ def test_one_refused_address_fails_alone_and_without_its_address(our_channel, se
 def test_what_is_refused_for_now_goes_back_to_be_tried_again(our_channel, server):
     server.answers["RCPT"] = ["451 4.7.1 greylisted"]
     first, second = sorted(run_nudge(2), key=lambda row: row.status)
-    assert (first.status, first.reason) == (Status.CLAIMED, "channel-refused: 451 4.7.1 greylisted")
+    assert (first.status, why(first)) == (Status.CLAIMED, "channel-refused: 451 4.7.1 greylisted")
     assert first.due_at is not None
     assert second.status == Status.SENT
 
@@ -408,7 +408,7 @@ def test_an_address_that_is_none_is_skipped_without_a_word_in_the_log(settings, 
     enroll(make_learner("alice", email=address), make_course())
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
     row = ScheduledMessage.objects.get()
-    assert (row.status, row.reason, row.attempts) == (
+    assert (row.status, why(row), row.attempts) == (
         Status.SKIPPED,
         "bad-address",
         int("jörg" in address and channel == "schedules_email"),

@@ -15,7 +15,7 @@ from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.daily import run_day
 from schedules.exceptions import HostError
 from schedules.models import ScheduledMessage, SendRun
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, perform
+from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, perform, why
 
 pytestmark = pytest.mark.django_db
 
@@ -101,11 +101,11 @@ def run(said, **options):
 
 
 def outcomes():
-    return {row.user.username: row.reason or row.status for row in ScheduledMessage.objects.select_related("user")}
+    return {row.user.username: why(row) or row.status for row in ScheduledMessage.objects.select_related("user")}
 
 
 def assert_nothing_was_told(said):
-    ledger = [*ScheduledMessage.objects.values("reason", "channel"), *SendRun.objects.values("counts")]
+    ledger = [*ScheduledMessage.objects.values("reason", "detail", "channel"), *SendRun.objects.values("counts")]
     assert DOMAIN not in json.dumps(ledger)
     assert "schedules" in said.getvalue()
     assert [line for line in said.getvalue().splitlines() if DOMAIN in line or NAME in line] == []
@@ -188,6 +188,8 @@ def test_the_broker_carries_ids(said, settings, broker, email_channel):
             carried += queued
             perform(queued)
     assert len(email_channel) == 2
-    assert {name for name, _ in carried} == {"schedules.tasks.resolve_bin", "schedules.tasks.deliver_batch"}
+    assert {name for name, _ in carried} == {
+        f"schedules.tasks.{step}" for step in ("resolve_bin", "deliver_batch", "send_test_bin")
+    }
     assert DOMAIN not in json.dumps(carried)
     assert_nothing_was_told(said)

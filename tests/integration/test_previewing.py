@@ -12,8 +12,7 @@ from django.core.management import call_command
 from schedules import message_types, previewing
 from schedules.contrib.lms.models import LearnerProfile, SiteConfiguration
 from schedules.exceptions import ConfigurationError, SkipRecipient
-from schedules.message_types.base import ScheduleMessageType
-from schedules.message_types.recurring_nudge import RecurringNudgeResolver
+from schedules.message_types.recurring_nudge import RecurringNudge
 from schedules.models import Schedule, ScheduledMessage, SendRun
 from schedules.previewing import Preview, preview, sample_message, samples, variants_of
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
@@ -143,28 +142,23 @@ def test_a_deployment_without_a_channel_is_told_which_setting_to_mend(settings):
         show()
 
 
-class Welcome(ScheduleMessageType):
-    """A message of a host's own."""
+class Welcome(RecurringNudge):
+    """A message type of a host's own."""
 
-
-class WelcomeResolver(RecurringNudgeResolver):
     key = "welcome"
+    further_day_offsets = ()
 
     @classmethod
     def day_offsets(cls):
-        return (0,)
+        return (-1,)
 
     @classmethod
     def message_name(cls, day_offset):
         return "welcome"
 
-    def message_type(self):
-        return Welcome.for_run(self.run)
 
-
-def test_a_message_type_of_a_host_appears_of_itself(settings, monkeypatch, tmp_path):
-    known = message_types.resolvers()
-    monkeypatch.setattr(message_types, "resolvers", lambda: {**known, "welcome": WelcomeResolver})
+def test_a_message_type_of_a_host_appears_of_itself(settings, tmp_path):
+    settings.SCHEDULES = {"MESSAGE_TYPES": [f"{Welcome.__module__}.{Welcome.__name__}"]}
     folder = tmp_path / "schedules/edx_ace/welcome/email"
     folder.mkdir(parents=True)
     for file in ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html"):
@@ -172,7 +166,7 @@ def test_a_message_type_of_a_host_appears_of_itself(settings, monkeypatch, tmp_p
     templates = copy.deepcopy(settings.TEMPLATES)
     templates[0]["DIRS"] = [tmp_path]
     settings.TEMPLATES = templates
-    assert "welcome" in message_types.message_names()
+    assert message_types.message_names() == ["welcome"]
     assert show("welcome").subject == "Welcome to A Garden in a Year"
 
 

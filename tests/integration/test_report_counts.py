@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from schedules.models import SendRun
-from schedules.reporting import ReportScope, charts
+from schedules.reporting import ReportScope, charts, geometry
 from schedules.reporting.choices import known_messages, recent_courses
 from schedules.reporting.counts import Counts, DayCounts, count, in_weeks
 from tests.integration.report_world import BOTANY, CHESS, FIRST, LAST, message
@@ -41,10 +41,12 @@ def ledger(site):
     message(site, status="skipped", reason="opted-out", learner="carol")
     message(site, "courseupdate", "skipped", reason="no-highlights", learner="carol", day=NEXT)
     message(site, "courseupdate", "skipped", reason="no-highlights", learner="dan", day=NEXT)
-    message(site, status="failed", reason="channel-refused: 550 5.1.1: no such mailbox", learner="erin")
+    message(
+        site, status="failed", reason="channel-refused", detail={"said": "550 5.1.1: no such mailbox"}, learner="erin"
+    )
     message(site, status="failed", reason="channel-refused", learner="frank")
     message(site, status="failed", reason="", learner="grace")
-    message(site, status="claimed", learner="heidi", reason="channel-error: try again later")
+    message(site, status="claimed", learner="heidi", reason="channel-error", detail={"said": "try again later"})
     message(site, status="delivering", learner="ivan")
 
 
@@ -170,10 +172,22 @@ def test_courses_to_choose_are_those_of_the_latest_messages(site):
 # Pictures -----------------------------------------------------------------------------------------
 
 SVG = "{http://www.w3.org/2000/svg}"
+ISOLATES = "\u2068\u2069"  # around a text that has a direction of its own
 
 
 def both(report):
     return [ElementTree.fromstring(picture) for picture in (charts.funnel(report), charts.daily(report))]  # noqa: S314 - ours
+
+
+def words(chart):
+    """What is written in it, in order."""
+    return [text.text.strip(ISOLATES) for text in chart.iter(f"{SVG}text")]
+
+
+def part(chart, name):
+    """The bar or the line of a count."""
+    (found,) = [node for node in chart.iter() if f"report-{name}" in node.get("class", "").split()]
+    return found
 
 
 def test_pictures_hold_nothing_but_a_drawing(site, ledger):
@@ -195,8 +209,7 @@ def test_pictures_say_in_words_what_they_show(site, ledger):
     assert "Failed: 3 in all, most on March 1, 2026 (3)." in daily.find(f"{SVG}desc").text
     said = "Sent: 3. Opened (machines included): 1 (33.3 %). Clicked (machines included): 1 (33.3 %)."
     assert funnel.find(f"{SVG}desc").text == said
-    lines = [line for caption in reversed(said.rstrip(".").split(". ")) for line in caption.split(": ")]
-    assert [text.text for text in funnel.iter(f"{SVG}text")] == lines
+    assert words(funnel) == [line for caption in said.rstrip(".").split(". ") for line in caption.split(": ")]
 
 
 def test_ids_are_different_in_one_page(site, ledger):
@@ -208,18 +221,17 @@ def test_bars_are_as_long_as_their_numbers(site):
     for number in range(4):
         message(site, learner=f"learner{number}", done=("opened", "clicked") if number == 0 else ())
     funnel, _ = both(report_of(site))
-    width = {rect.get("class").split("-")[-1]: float(rect.get("width")) for rect in funnel.iter(f"{SVG}rect")}
+    width = {name: float(part(funnel, name).get("width")) for name in charts.BARS}
     assert width["sent"] == pytest.approx(4 * width["opened"])
     assert width["clicked"] == pytest.approx(width["opened"])
 
 
 def test_a_long_time_is_shown_by_weeks(site, ledger):
-    report = report_of(site, last_day=FIRST + timedelta(days=charts.MOST_POINTS))
+    report = report_of(site, last_day=FIRST + timedelta(days=charts.MAX_POINTS))
     _, daily = both(report)
     assert daily.find(f"{SVG}title").text == "Messages per week" == charts.daily_title(report)
     assert "most in the week from March 1, 2026 (3)" in daily.find(f"{SVG}desc").text
-    (sent,) = [node for node in daily.iter(f"{SVG}g") if "serie-0" in node.get("class", "")][:1]
-    assert len(re.findall(r"[\d.]+ [\d.]+", sent.find(f"{SVG}path").get("d"))) == 14
+    assert len(part(daily, "sent").find(f"{SVG}polyline").get("points").split()) == 14
 
 
 def test_one_day_is_a_dot(site, ledger):
@@ -229,17 +241,23 @@ def test_one_day_is_a_dot(site, ledger):
 
 def test_the_first_day_begins_below_its_point_and_the_last_one_ends_there(site, ledger):
     _, daily = both(report_of(site))
-    (axis,) = [node for node in daily.iter(f"{SVG}g") if node.get("class") == "axis x"]
-    assert [(text.get("class"), text.text) for text in axis.iter(f"{SVG}text")] == [
-        ("report-first", "03/01/2026"),
-        ("report-last", "03/05/2026"),
-    ]
+    first, *_, last = part(daily, "sent").iter(f"{SVG}circle")
+    *_, first_day, last_day = daily.iter(f"{SVG}text")
+    assert words(daily)[-2:] == ["03/01/2026", "03/05/2026"]
+    assert (first_day.get("x"), first_day.get("text-anchor")) == (first.get("cx"), "start")
+    assert (last_day.get("x"), last_day.get("text-anchor")) == (last.get("cx"), "end")
+
+
+def test_the_only_day_is_in_the_middle(site, ledger):
+    _, daily = both(report_of(site, last_day=FIRST))
+    *_, day = daily.iter(f"{SVG}text")
+    assert (words(daily)[-1], day.get("text-anchor")) == ("03/01/2026", "middle")
+    assert {dot.get("cx") for dot in daily.iter(f"{SVG}circle")} == {day.get("x")}
 
 
 def test_few_messages_have_a_scale_of_whole_numbers(site, ledger):
     _, daily = both(report_of(site))
-    (axis,) = [node for node in daily.iter(f"{SVG}g") if node.get("class", "").startswith("axis y")]
-    assert [text.text for text in axis.iter(f"{SVG}text")] == ["0", "1", "2", "3"]
+    assert words(daily)[:-2] == ["0", "1", "2", "3"]
 
 
 def test_of_nothing_there_is_no_picture(site):
@@ -256,6 +274,31 @@ def test_words_of_a_picture_are_escaped(site, ledger, monkeypatch):
 def test_pictures_speak_the_language_of_the_page(site, ledger):
     with translation.override("de"):
         assert "(33,3" in charts.funnel(report_of(site))
+
+
+def test_places_are_written_alike_in_every_language(site, ledger):
+    """A number of SVG has a point, whatever the language has."""
+
+    def places():
+        report = report_of(site)
+        return re.findall(r' (?:x|y|cx|cy|d|points|width)="([^"]+)"', charts.funnel(report) + charts.daily(report))
+
+    with translation.override("de"):
+        german = places()
+    assert german == places()
+    assert re.search(r"\d\.\d", "".join(german))
+
+
+@pytest.mark.parametrize(("language", "direction", "start"), [("en", "ltr", 0), ("ar", "rtl", geometry.WIDTH)])
+def test_bars_and_days_have_the_direction_of_the_language(site, ledger, language, direction, start):
+    with translation.override(language):
+        funnel, daily = both(report_of(site))
+    assert funnel.get("direction") == direction
+    bars = [group for group in funnel if group.tag == f"{SVG}g"]
+    assert [bar.get("transform").split()[0] for bar in bars] == [f"translate({start}"] * len(charts.BARS)
+    assert daily.get("direction") == "ltr"
+    *_, first_day, last_day = [text.text for text in daily.iter(f"{SVG}text")]
+    assert first_day[0] + first_day[-1] == last_day[0] + last_day[-1] == ISOLATES
 
 
 def luminance(color):

@@ -1,4 +1,4 @@
-"""Who is due (SPEC 6), asked of the resolvers themselves."""
+"""Who is due (behavior 6), asked of the resolvers themselves."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, CourseEnrollment, CourseMode, Section, SiteConfiguration
+from schedules.finding.facts import Moment
 from schedules.message_types import resolver_for
+from schedules.message_types.deciding import decide as decide_now
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
     DynamicUpgradeDeadlineConfiguration,
@@ -45,7 +47,7 @@ def decide(message_type, site, day_offset):
         decision
         for number in range(BINS)
         for schedules in one.batches(number)
-        for decision in one.decide(schedules, A_YEAR_LATER)
+        for decision in decide_now(one, schedules, A_YEAR_LATER, Moment.FINDING)
     ]
 
 
@@ -282,7 +284,7 @@ def test_sections_that_say_nothing_use_up_no_week():
     def highlights(week):
         one = resolver("course_update", site, -7 * week)
         ((decision,),) = [
-            one.decide(schedules, A_YEAR_LATER)
+            decide_now(one, schedules, A_YEAR_LATER, Moment.FINDING)
             for number in range(BINS)
             for schedules in one.batches(number)
             if schedules
@@ -337,7 +339,9 @@ def test_it_asks_the_database_as_often_for_fifty_learners_as_for_one():
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            decisions = [decision for page in one.batches(0) for decision in one.decide(page, A_YEAR_LATER)]
+            decisions = [
+                decision for page in one.batches(0) for decision in decide_now(one, page, A_YEAR_LATER, Moment.FINDING)
+            ]
         return len(decisions), len(queries)
 
     enroll(make_learner("learner0", pk=24), garden)
@@ -366,6 +370,6 @@ def test_the_same_message_has_the_same_uuid_and_any_other_another():
 
 def test_it_reads_from_the_replica_where_there_is_one(settings, monkeypatch):
     one = resolver("recurring_nudge", open_site(), -3)
-    assert one._due_schedules().db == "default"
+    assert one._due._rows().db == "default"
     monkeypatch.setitem(settings.DATABASES, "read_replica", {})
-    assert one._due_schedules().db == "read_replica"
+    assert one._due._rows().db == "read_replica"

@@ -14,10 +14,12 @@ from requests import HTTPError
 from schedules import api, ledger
 from schedules.contrib.lms.host import LmsHost
 from schedules.exceptions import DeliveryError, HostError, TaskFailed, TurnLater
+from schedules.finding.facts import Moment
 from schedules.management import waiting
+from schedules.message_types.deciding import decide
 from schedules.models import ScheduledMessage, SendRun
-from schedules.sending import delivering, tasks
-from tests.world import TODAY, enroll, make_course, make_learner, open_site
+from schedules.sending import ace, delivering, tasks
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, why
 
 pytestmark = pytest.mark.django_db
 
@@ -28,14 +30,14 @@ Status = ScheduledMessage.Status
 def channel(email_channel, monkeypatch):
     """A channel that refuses as often as its list of errors says, and then takes everything."""
     errors = []
-    send = delivering.ace.send
+    send = ace.ace.send
 
     def refuse_or_send(message):
         if errors:
             raise errors.pop(0)
         send(message)
 
-    monkeypatch.setattr(delivering.ace, "send", refuse_or_send)
+    monkeypatch.setattr(ace.ace, "send", refuse_or_send)
     email_channel.errors = errors
     return email_channel
 
@@ -87,14 +89,14 @@ def test_what_is_refused_for_now_is_tried_again_when_its_time_has_come(channel):
     said = send()
     assert "pending" in said
     assert "tried again by recover_messages" in said
-    assert (one().status, one().reason, one().attempts) == (Status.CLAIMED, "channel-refused: 451 busy", 1)
+    assert (one().status, why(one()), one().attempts) == (Status.CLAIMED, "channel-refused: 451 busy", 1)
     assert timezone.now() + timedelta(seconds=29) < one().due_at < timezone.now() + timedelta(seconds=91)
     api.recover()
     send()
     assert channel == []
     let_time_pass(seconds=91)
     call_command("recover_messages")
-    assert (one().status, one().reason, one().attempts) == (Status.SENT, "", 2)
+    assert (one().status, why(one()), one().attempts) == (Status.SENT, "", 2)
     assert len(channel) == 1
     assert not SendRun.objects.filter(finished_at=None).exists()
 
@@ -178,7 +180,7 @@ def test_when_no_further_try_fits_into_its_life_the_message_has_failed_with_its_
         assert one().status == Status.CLAIMED
         let_time_pass(hours=hours)
         api.recover()
-    assert (one().status, one().reason, one().attempts) == (Status.FAILED, "channel-refused: 451 busy", 3)
+    assert (one().status, why(one()), one().attempts) == (Status.FAILED, "channel-refused: 451 busy", 3)
     assert one().leased_until is None
 
 
@@ -192,7 +194,7 @@ def test_a_fault_that_nobody_can_name_is_tried_a_few_times(channel, settings):
         assert one().status == Status.CLAIMED
         let_time_pass(hours=2)
         api.recover()
-    assert (one().status, one().reason, one().attempts) == (Status.FAILED, "channel-error: ValueError", 6)
+    assert (one().status, why(one()), one().attempts) == (Status.FAILED, "channel-error: ValueError", 6)
     send()
     assert one().status == Status.SENT
 
@@ -211,7 +213,7 @@ def test_a_message_that_waited_too_long_is_worth_nothing_any_more(channel, setti
     send()
     let_time_pass(hours=25)
     api.recover()
-    assert (one().status, one().reason) == (Status.SKIPPED, "expired")
+    assert (one().status, why(one())) == (Status.SKIPPED, "expired")
     assert channel == []
 
 
@@ -229,7 +231,7 @@ def test_a_refusal_that_is_final_fails_at_once(channel):
     enroll(make_learner(), make_course())
     channel.errors += [DeliveryError("channel-refused", "550 no such mailbox")]
     send()
-    assert (one().status, one().reason) == (Status.FAILED, "channel-refused: 550 no such mailbox")
+    assert (one().status, why(one())) == (Status.FAILED, "channel-refused: 550 no such mailbox")
 
 
 def test_an_lms_that_is_away_for_now_is_asked_again(channel, monkeypatch):
@@ -239,7 +241,10 @@ def test_an_lms_that_is_away_for_now_is_asked_again(channel, monkeypatch):
     ledger.open_run(run, timezone.now())
     resolver = tasks.resolver_for("recurring_nudge")(run, site)
     decisions = [
-        d for number in range(24) for page in resolver.batches(number) for d in resolver.decide(page, timezone.now())
+        d
+        for number in range(24)
+        for page in resolver.batches(number)
+        for d in decide(resolver, page, timezone.now(), Moment.FINDING)
     ]
     ids = [str(uuid) for uuid in ledger.claim(run, [d.entry for d in decisions], timezone.now())]
 
@@ -249,7 +254,7 @@ def test_an_lms_that_is_away_for_now_is_asked_again(channel, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(LmsHost, "learners", be_away)
         assert delivering.deliver_batch(run, ids, timezone.now()).pending == 1
-    assert (one().status, one().reason) == (Status.CLAIMED, "host-error: the LMS is restarting")
+    assert (one().status, why(one())) == (Status.CLAIMED, "host-error: the LMS is restarting")
     let_time_pass(hours=1)
     api.recover()
     assert one().status == Status.SENT

@@ -25,7 +25,7 @@ from schedules.models import ScheduledMessage
 from schedules.optouts import OptOutScope, opt_in, scopes_of
 from schedules.values.outcomes import FailReason, SkipReason
 from tests.loopback import serving
-from tests.world import enroll, free_port, make_course, make_learner, open_site, send_nudges
+from tests.world import enroll, free_port, make_course, make_learner, open_site, send_nudges, why
 
 NAME = "schedules_sailthru_email"
 KEY, SECRET = "an-api-key", "a-shared-secret"
@@ -285,7 +285,7 @@ def test_a_wrong_key_is_tried_once_for_all_learners(client, api):
     api.status, api.answer = 401, {"error": 3, "errormsg": "Invalid API key"}
     send_nudges()
     assert len(api.requests) == 1
-    rows = set(ScheduledMessage.objects.values_list("status", "reason", "attempts"))
+    rows = {(row.status, why(row), row.attempts) for row in ScheduledMessage.objects.all()}
     assert rows == {("claimed", "channel-refused: Sailthru error 3: Invalid API key", 0)}
 
 

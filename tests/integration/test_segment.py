@@ -140,7 +140,7 @@ def test_what_could_not_be_recorded_is_not_told(server, email_channel, broker, m
 
 
 def test_a_test_message_counts_as_the_learner_s(server, email_channel):
-    """SPEC 4.3: another address alone changes, tracking acts for the learner."""
+    """behavior 4.3: another address alone changes, tracking acts for the learner."""
     open_site()
     alice = make_learner()
     enroll(alice, make_course())

@@ -1,4 +1,4 @@
-"""Sites: found whatever their case, and each with its own organizations and values (SPEC 6.2, 7.4)."""
+"""Sites: found whatever their case, and each with its own organizations and values (behavior 6.2, 7.4)."""
 
 import pytest
 from django.contrib.sites.models import Site

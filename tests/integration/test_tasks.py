@@ -59,10 +59,10 @@ def test_a_test_run_goes_through_the_broker_too(broker, email_channel):
         verbosity=0,
         weeks=1,
     )
-    perform(broker())
-    (batch,) = broker()
-    assert batch[1]["ids"] == [alice.pk]
-    perform([batch])
+    waiting = broker()
+    assert {name for name, _ in waiting} == {"schedules.tasks.send_test_bin"}
+    perform(waiting)
+    assert broker() == []
     assert [mail.to for mail in email_channel] == [["me@example.org"]] * 3
 
 

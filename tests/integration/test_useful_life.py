@@ -11,8 +11,8 @@ from django.utils import timezone
 from schedules import api
 from schedules.exceptions import DeliveryError
 from schedules.models import ScheduledMessage, SendRun
-from schedules.sending import delivering
-from tests.world import enroll, make_course, make_learner, open_site, perform
+from schedules.sending import ace
+from tests.world import enroll, make_course, make_learner, open_site, perform, why
 
 pytestmark = pytest.mark.django_db
 
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def channel(email_channel, monkeypatch):
     """A channel that refuses as often as its list of errors says, and then takes everything."""
-    errors, send = [], delivering.ace.send
+    errors, send = [], ace.ace.send
 
     def refuse_or_send(message):
         if errors:
             raise errors.pop(0)
         send(message)
 
-    monkeypatch.setattr(delivering.ace, "send", refuse_or_send)
+    monkeypatch.setattr(ace.ace, "send", refuse_or_send)
     return errors
 
 
@@ -56,7 +56,7 @@ def let_time_pass(**span):
 
 def state():
     row = ScheduledMessage.objects.get()
-    return f"{row.status} {row.reason}".strip()
+    return f"{row.status} {why(row)}".strip()
 
 
 BUSY = DeliveryError("channel-refused", "451 busy", is_temporary=True)

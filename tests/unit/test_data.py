@@ -63,8 +63,8 @@ def test_totals_count_by_reason_and_add_up():
     }
 
 
-def test_a_failure_says_its_reason_and_detail_on_one_line():
-    assert failed(FailReason.HOST_ERROR, "no\nanswer").full_reason == "host-error: no answer"
+def test_what_is_said_of_a_failure_stands_on_one_line():
+    assert failed(FailReason.HOST_ERROR, "no\nanswer").detail == (("said", "no answer"),)
 
 
 @pytest.mark.parametrize(

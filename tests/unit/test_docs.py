@@ -18,11 +18,15 @@ from django.contrib.sites.models import Site
 from django.core.management import get_commands, load_command_class
 
 import schedules.api
+import schedules.messages
 import schedules.signals
 from schedules.admin.report_form import ReportForm
 from schedules.conf import DEFAULTS
+from schedules.finding.facts import Facts
+from schedules.gates import FOR_ALL, Gate
 from schedules.host import Host
-from schedules.message_types import message_names, messages, resolvers
+from schedules.message_types import message_names, messages, reasons, resolvers
+from schedules.message_types.resolver import Resolver
 from schedules.models import OwnWords, ScheduledMessage
 from schedules.previewing import VARIANTS
 from schedules.reporting import ReportScope, tables
@@ -61,7 +65,9 @@ def first_cells(text):
 
 def code_blocks(text, language):
     """The dedented blocks of code in a language."""
-    blocks = re.findall(rf"^( *)\.\. code-block:: {language}\n\n((?:\1 +[^\n]*\n|\n)+)", text, re.MULTILINE)
+    blocks = re.findall(
+        rf"^( *)\.\. code-block:: {language}\n(?:\1 +:\w+:.*\n)*\n((?:\1 +[^\n]*\n|\n)+)", text, re.MULTILINE
+    )
     return [dedent(block) for _, block in blocks]
 
 
@@ -74,12 +80,48 @@ def app_sources():
     }
 
 
+# Behavior -----------------------------------------------------------------------------------------
+
+
+def rules():
+    """The numbers of the rules, in their order."""
+    return re.findall(r"^\*\*(\d+\.\d+[a-z]?)\*\* ", page("reference/behavior"), re.M)
+
+
+def sections():
+    return re.findall(r"^(\d+)\. [^\n]+\n-+$", page("reference/behavior"), re.M)
+
+
+def test_the_rules_of_behavior_stand_in_the_order_of_their_numbers_each_in_its_section():
+    assert sections() == [str(number) for number in range(1, len(sections()) + 1)]
+    assert len(set(rules())) == len(rules())
+    for section in re.split(r"\n(?=\d+\. [^\n]+\n-+\n)", page("reference/behavior"))[1:]:
+        number = section.partition(".")[0]
+        numbers = re.findall(r"^\*\*(\d+)\.(\d+)[a-z]?\*\* ", section, re.M)
+        assert {of for of, _ in numbers} == {number}
+        assert [int(rule) for _, rule in numbers] == sorted(int(rule) for _, rule in numbers)
+
+
+def test_the_rules_that_are_cited_are_there():
+    sources = [path for folder in (APP, ROOT / "tests", ROOT / "demo") for path in folder.rglob("*.py")]
+    cited = {
+        (path.name, number)
+        for path in [*sources, *PAGES]
+        for numbers in re.findall(
+            r"\bbehavior (\d+(?:\.\d+[a-z]?)?(?:, \d+\.\d+[a-z]?)*)", path.read_text(encoding="utf-8")
+        )
+        for number in numbers.split(", ")
+    }
+    assert len(cited) > 20
+    assert {(name, number) for name, number in cited if number not in {*rules(), *sections()}} == set()
+
+
 # Settings -----------------------------------------------------------------------------------------
 
 
 def test_each_key_of_schedules_is_documented_with_its_default():
     documented = re.findall(
-        r"^\.\. confval:: (\w+)\n +:type: .+\n +:default: ``(.*)``$", page("reference/settings"), re.M
+        r"^\.\. confval:: (\w+)\n +:type: .+\n +:default: ``([^`]*)``$", page("reference/settings"), re.M
     )
     assert {key: ast.literal_eval(default) for key, default in documented} == dict(DEFAULTS)
     assert len(documented) == page("reference/settings").count(".. confval::")
@@ -156,8 +198,6 @@ def test_the_options_of_a_command_are_those_that_are_documented(name):
 @pytest.mark.parametrize("path", PAGES, ids=PAGE_IDS)
 def test_commands_and_targets_that_pages_name_exist(path):
     text = path.read_text(encoding="utf-8")
-    if path.name == "add-a-message-type.rst":
-        text = text.replace("send_welcome", "send_recurring_nudge")
     commands = {*get_commands(), *app_commands()}
     assert set(re.findall(r"manage\.py (?!COMMAND)([a-z_]+)", text)) <= commands
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
@@ -208,11 +248,22 @@ def test_the_context_of_every_message_is_the_one_that_is_documented():
     parts = {
         "base_context": "sending/context",
         "personal_context": "sending/context",
-        "upsell_context": "message_types/base",
+        "upsell_context": "message_types/context",
         "tracking_context": "sending/links",
     }
     shared = set().union(*(context_names(module, part) for part, module in parts.items())) | {"unsubscribe_url"}
     assert set(first_cells(part("reference/messages", "Context of every message"))) - {"course_ids"} == shared
+
+
+def test_what_a_message_type_says_is_documented():
+    said, due_course, imports = (
+        first_cells(table)
+        for table in part("reference/messages", "What a message type says").split(".. list-table::")[1:]
+    )
+    assert said == [*Resolver.__annotations__, "day_offsets", "context", "message_name", "message_key"]
+    assert {"day_offsets", "context"} == Resolver.__abstractmethods__
+    assert due_course == list(schedules.messages.DueCourse.__dataclass_fields__)
+    assert sorted(imports) == sorted(schedules.messages.__all__)
 
 
 def test_the_languages_are_those_that_are_documented_with_their_plural_forms():
@@ -302,14 +353,51 @@ def test_the_learners_that_a_comparison_needs_are_those_of_the_formula():
 
 def test_the_states_and_reasons_are_those_that_are_documented():
     assert first_cells(part("reference/ledger", "States")) == ScheduledMessage.Status.values
-    assert first_cells(part("reference/ledger", "Reasons for skipped")) == [reason.value for reason in SkipReason]
-    assert first_cells(part("reference/ledger", "Reasons for failed")) == [reason.value for reason in FailReason]
+    assert set(first_cells(page("reference/gates"))) >= {*SkipReason, *FailReason}
+    assert first_cells(part("reference/gates", "Reasons for failed")) == [reason.value for reason in FailReason]
     assert first_cells(part("reference/ledger", "Reasons for stopped")) == [schedules.api.ENQUEUE_DISABLED]
 
 
 def test_reasons_that_are_explained_exist():
     known = {reason.value for reason in (*SkipReason, *FailReason)}
     assert set(re.findall(r"``([a-z]+(?:-[a-z]+)+)``", page("howto/send-what-was-missing"))) <= known
+
+
+def table_rows(text):
+    """The rows of the tables of a text whose first cell is a literal: each a list of its cells, in one line each."""
+    tables = re.sub(r"\n\n(?! )", "\n   * - ", text)
+    found = re.split(r"\n   \* - ", tables)[1:]
+    cells = ([" ".join(cell.split()) for cell in re.split(r"\n     -(?= |\n|$)", row)] for row in found)
+    return [[row[0].strip("`"), *row[1:]] for row in cells if re.fullmatch(r"``[^`]+``", row[0])]
+
+
+def told(gate):
+    return [gate.reason, str(gate.summary), str(gate.remedy), "silent" if gate.is_silent else ""]
+
+
+def test_the_gates_are_documented_in_their_order_with_what_they_say():
+    assert table_rows(part("reference/gates", "Gates of every message")) == [told(gate) for gate in FOR_ALL]
+    assert table_rows(part("reference/gates", "Gates of message types")) == [
+        [*told(gate), f"``{key}``"] for key, resolver in resolvers().items() for gate in resolver.gates
+    ]
+
+
+def test_the_reasons_that_no_gate_has_are_documented_with_what_they_say():
+    documented = [
+        *table_rows(part("reference/gates", "Other reasons for skipped")),
+        *table_rows(part("reference/gates", "Reasons for failed")),
+    ]
+    others = reasons.OTHERS.items()
+    assert documented == [[str(word), str(reason.sentence), str(reason.remedy)] for word, reason in others]
+
+
+def test_what_a_gate_says_and_may_ask_is_documented():
+    assert first_cells(part("reference/gates", "Gates of a host")) == list(Gate.__annotations__) + [
+        name for name in ("look", "read", "explain") if hasattr(Gate, name)
+    ]
+    public = {name for name in vars(Facts) if not name.startswith("_")}
+    given = {name for name in inspect.signature(Facts).parameters if name not in {"earlier", "uuid_of"}}
+    assert set(first_cells(part("reference/gates", "Facts"))) == public | given
 
 
 def test_the_models_are_those_that_are_documented():
@@ -438,19 +526,10 @@ def test_the_sample_host_answers_every_question_that_it_must():
             assert {keyword.arg for keyword in call.keywords} <= set(fields)
 
 
-def test_the_sample_message_type_can_be_made():
-    (sample,) = (
-        block for block in code_blocks(page("howto/add-a-message-type"), "python") if "WelcomeResolver" in block
-    )
-    names = {node.name for node in ast.walk(ast.parse(sample)) if isinstance(node, ast.FunctionDef)}
-    resolver = next(iter(resolvers().values()))
-    assert names >= resolver.__mro__[1].__abstractmethods__
-
-
 # Pages --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["tutorial", "howto", "reference", "explanation"])
+@pytest.mark.parametrize("kind", ["tutorial", "howto", "reference", "explanation", "contributing"])
 def test_each_page_is_listed_under_its_kind(kind):
     files = {f"{kind}/{path.stem}" for path in (DOCS / kind).glob("*.rst")}
     assert set(re.findall(rf"^   ({kind}/[\w-]+)$", page("index"), re.M)) == files
@@ -480,6 +559,15 @@ def test_what_the_readme_says_to_open_is_there():
     named = [path for path in re.findall(r"``([\w./]+)``", table) if "/" in path or path.endswith(".toml")]
     assert len(named) > 15
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_files_that_contributors_are_told_to_open_are_there():
+    text = page("contributing/ten-minute-changes")
+    named = set(re.findall(r"``((?:schedules|tests|docs|tools)/[\w./]+)``", text))
+    tests = set(re.findall(r"``(test_\w+\.py)``", text))
+    assert len(named) > 15
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    assert [name for name in sorted(tests) if not (ROOT / "tests/integration" / name).exists()] == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=PAGE_IDS)

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 
 from schedules.conf import MAX_WEEKS
 from schedules.management.send_command import SendCommand
-from schedules.message_types.course_update import CourseUpdateResolver
+from schedules.message_types.course_update import CourseUpdate
 
 
 class Command(SendCommand):
@@ -27,4 +27,4 @@ class Command(SendCommand):
             return None
         if not 1 <= weeks <= MAX_WEEKS:
             raise CommandError(f"--weeks is {weeks}; give a whole number from 1 to {MAX_WEEKS}.")
-        return CourseUpdateResolver.day_offsets_of(weeks)
+        return CourseUpdate.day_offsets_of(weeks)

@@ -1,0 +1,35 @@
+"""manage.py send_daily SITE_DOMAIN | --all-sites."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.sites.models import Site
+from django.core.management.base import CommandError
+
+from schedules import api
+from schedules.management.send_command import DailyCommand
+
+
+class Command(DailyCommand):
+    help = "Send the messages of all types that are switched on, in the order of SCHEDULES['MESSAGE_TYPES']."
+
+    def add_site(self, parser: ArgumentParser) -> None:
+        parser.add_argument("site_domain", nargs="?", help="domain of the site, whatever its case")
+        parser.add_argument("--all-sites", action="store_true", help="do it for every site, one after the other")
+
+    def sites(self, options: Mapping[str, Any]) -> Sequence[Site]:
+        if bool(options["site_domain"]) == options["all_sites"]:
+            raise CommandError("Give the domain of a site, or --all-sites; one of the two.")
+        return list(Site.objects.order_by("pk")) if options["all_sites"] else super().sites(options)
+
+    def message_types(self, site: Site, options: Mapping[str, Any]) -> Sequence[str]:
+        keys = api.message_types_to_run(site)
+        if not keys:
+            self.say(
+                f"Nothing was queued: no message type is on for {site.domain}. "
+                "Switch one on in the admin under Schedule configurations."
+            )
+        return keys

@@ -1,0 +1,112 @@
+"""Which gates a message of some type passes: those of all, its type's own, and the host's."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+
+from django.core.signals import setting_changed
+
+from schedules.conf import conf
+from schedules.exceptions import ConfigurationError
+from schedules.gates import FOR_ALL, Gate
+from schedules.message_types.importing import imported
+from schedules.message_types.registry import usable_resolvers
+from schedules.message_types.resolver import Resolver
+from schedules.models import ScheduledMessage
+from schedules.values.outcomes import FailReason, SkipReason
+
+_REASON = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_MAX_REASON_CHARACTERS = ScheduledMessage._meta.get_field("reason").max_length or 0
+
+
+def gates_of(resolver: type[Resolver]) -> list[Gate]:
+    """In their order. Raises `ConfigurationError` where a gate of the settings cannot be used."""
+    found, problems = _of_host()
+    for problem in problems:
+        raise ConfigurationError(problem)
+    hosts = [gate for gate in found if not gate.message_types or resolver.key in gate.message_types]
+    return [*FOR_ALL, *resolver.gates, *hosts]
+
+
+def all_gates() -> dict[str, Gate]:
+    """Reason -> gate: all that can be used, whatever the message type. Never raises for what the settings name."""
+    own = [gate for resolver in usable_resolvers().values() for gate in resolver.gates]
+    return {gate.reason: gate for gate in (*FOR_ALL, *own, *_of_host()[0])}
+
+
+def gate_problems() -> list[str]:
+    """What is wrong with the gates of the settings and of message types, a sentence each."""
+    return [*_of_host()[1], *_own_problems()]
+
+
+def _own_problems() -> Iterator[str]:
+    taken: dict[str, type[Gate]] = {gate.reason: type(gate) for gate in FOR_ALL}
+    for resolver in usable_resolvers().values():
+        for gate in resolver.gates:
+            if (problem := _reason_problem(gate)) or taken.setdefault(gate.reason, type(gate)) is not type(gate):
+                yield problem or _taken(gate, taken[gate.reason])
+
+
+@functools.cache
+def _of_host() -> tuple[list[Gate], list[str]]:
+    """The gates that `SCHEDULES["GATES"]` names, and a sentence on each that cannot be used."""
+    taken: dict[str, type[Gate]] = {gate.reason: type(gate) for gate in FOR_ALL}
+    taken |= {gate.reason: type(gate) for one in usable_resolvers().values() for gate in one.gates}
+    found: list[Gate] = []
+    problems: list[str] = []
+    for path in conf.gates:
+        try:
+            gate = imported("GATES", path, Gate)()  # type: ignore[type-abstract]
+        except ConfigurationError as error:
+            problems.append(str(error))
+            continue
+        except Exception as error:  # noqa: BLE001 - whatever a host's code raises
+            problems.append(f"SCHEDULES['GATES'] names {path!r}, which cannot be created: {type(error).__name__}.")
+            continue
+        problem = _reason_problem(gate) or _types_problem(gate)
+        if not problem and gate.reason in (*taken, *SkipReason, *FailReason):
+            problem = _taken(gate, taken.get(gate.reason))
+        if problem:
+            problems.append(problem)
+            continue
+        taken[gate.reason] = type(gate)
+        found.append(gate)
+    return found, problems
+
+
+def _reason_problem(gate: Gate) -> str:
+    reason = getattr(gate, "reason", None)
+    if not (isinstance(reason, str) and _REASON.fullmatch(reason) and len(reason) <= _MAX_REASON_CHARACTERS):
+        return (
+            f"The gate {_name(gate)} has the reason {reason!r}; give words of small letters and digits, with hyphens "
+            f"between them, {_MAX_REASON_CHARACTERS} characters at most."
+        )
+    missing = [name for name in ("summary", "remedy") if not hasattr(gate, name)]
+    return f"The gate {_name(gate)} says nothing about {' and '.join(missing)}." if missing else ""
+
+
+def _types_problem(gate: Gate) -> str:
+    unknown = [key for key in gate.message_types if key not in usable_resolvers()]
+    if not unknown:
+        return ""
+    known = ", ".join(usable_resolvers())
+    return f"The gate {_name(gate)} is about the message type {unknown[0]!r}. Message types: {known}."
+
+
+def _taken(gate: Gate, by: type[Gate] | None) -> str:
+    whose = f"{by.__module__}.{by.__qualname__} has" if by else "the app uses"
+    return f"The gate {_name(gate)} has the reason {gate.reason!r}, which {whose} already; give it one of its own."
+
+
+def _name(gate: Gate) -> str:
+    return f"{type(gate).__module__}.{type(gate).__qualname__}"
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "SCHEDULES":
+        _of_host.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,24 @@
+"""A class that a setting names by its dotted path."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.utils.module_loading import import_string
+
+from schedules.exceptions import ConfigurationError
+
+T = TypeVar("T")
+
+
+def imported(key: str, path: str, kind: type[T]) -> type[T]:
+    """The subclass of `kind` at `path`, which `SCHEDULES[key]` names. Raises `ConfigurationError` if there is none."""
+    try:
+        found = import_string(path)
+    except Exception as error:  # a module may raise anything while it is imported
+        raise ConfigurationError(
+            f"SCHEDULES[{key!r}] names {path!r}, which cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        raise ConfigurationError(f"SCHEDULES[{key!r}] names {path!r}; give subclasses of {kind.__name__}.")
+    return found

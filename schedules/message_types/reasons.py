@@ -1,0 +1,104 @@
+"""Why a message was not sent, as a sentence for staff, and what can be done about it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from schedules.exceptions import where
+from schedules.message_types.gates import all_gates
+from schedules.values.outcomes import FailReason, SkipReason
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason that no gate has: its sentence, and the remedy."""
+
+    sentence: Any
+    remedy: Any
+
+
+_WAIT = _("Nothing needs to be done: it was tried for as long as the message was worth sending.")
+_LOOK = _("Mend what was said, and run the day again: what was sent is not sent twice.")
+
+#: The reasons of what happens between the gates and the learner.
+OTHERS: Mapping[str, Reason] = {
+    SkipReason.EXPIRED: Reason(_("The message was not worth sending any more when its turn came."), _WAIT),
+    SkipReason.NO_LONGER_DUE: Reason(
+        _("The message was due when it was found, and no longer when its turn came."),
+        _("Nothing needs to be done: dates, enrollments or courses changed."),
+    ),
+    SkipReason.POLICY: Reason(
+        _("A policy of edx-ace denied the message."), _("See ACE_ENABLED_POLICIES, and what those policies ask.")
+    ),
+    SkipReason.MESSAGE_TYPE_GONE: Reason(
+        _("No setting names the message type any more."),
+        _("Name it in SCHEDULES['MESSAGE_TYPES'] again, and run the day again."),
+    ),
+    FailReason.HOST_ERROR: Reason(_("The learning platform could not answer."), _LOOK),
+    FailReason.GATE_ERROR: Reason(_("A gate could not answer."), _("Correct the gate, and run the day again.")),
+    FailReason.TEMPLATE_MISSING: Reason(
+        _("The message has no template."), _("Run manage.py check, which names it, and run the day again.")
+    ),
+    FailReason.TEMPLATE_ERROR: Reason(
+        _("A template of the message is not correct."), _("Correct the template, and run the day again.")
+    ),
+    FailReason.CHANNEL_REFUSED: Reason(_("The channel refused the message."), _LOOK),
+    FailReason.CHANNEL_ERROR: Reason(_("The channel failed."), _LOOK),
+    FailReason.INTERNAL_ERROR: Reason(
+        _("The app failed at this message."), _("The log of that time has the traceback; report it.")
+    ),
+}
+
+
+def known_reasons() -> list[str]:
+    """All that a ledger of these settings may hold."""
+    return [*all_gates(), *map(str, OTHERS)]
+
+
+def sentence(reason: str, detail: Any = None) -> str:
+    """What a message's reason says, in the language that is active; the bare word where nobody knows more of it.
+
+    `detail`: the ledger's. What a gate of a host raises here is logged, and costs no page.
+    """
+    seen: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
+    gates = all_gates()
+    if reason in gates:
+        return _said_by(lambda: gates[reason].explain(seen), reason)
+    if reason not in OTHERS:
+        return reason
+    text = str(OTHERS[reason].sentence)
+    because = str(seen.get("because", ""))
+    if because in gates:
+        text = f"{text} {_said_by(lambda: gates[because].explain(seen), because)}"
+    return f"{text} {seen['said']}" if seen.get("said") else text
+
+
+def summary(reason: str) -> str:
+    """What a reason means, whatever the values; the bare word where nobody knows."""
+    gate = all_gates().get(reason)
+    if gate is not None:
+        return _said_by(lambda: str(gate.summary), reason)
+    return str(OTHERS[reason].sentence) if reason in OTHERS else reason
+
+
+def remedy(reason: str) -> str:
+    """What can be done about it, a sentence; empty where nobody knows."""
+    gate = all_gates().get(reason)
+    if gate is not None:
+        return _said_by(lambda: str(gate.remedy), "")
+    return str(OTHERS[reason].remedy) if reason in OTHERS else ""
+
+
+def _said_by(say: Callable[[], str], otherwise: str) -> str:
+    try:
+        return str(say())
+    except Exception as error:  # noqa: BLE001 - older rows, or a host's code
+        log.warning("A reason could not be explained: %s", where(error))
+        return otherwise

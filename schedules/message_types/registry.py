@@ -1,0 +1,150 @@
+"""The message types there are: those that `SCHEDULES["MESSAGE_TYPES"]` names, in that order."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from django.core.signals import setting_changed
+
+from schedules.conf import conf
+from schedules.exceptions import ConfigurationError
+from schedules.message_types.importing import imported
+from schedules.message_types.resolver import Resolver
+from schedules.models import ScheduledMessage, SendRun
+
+_KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_MAX_KEY_CHARACTERS = SendRun._meta.get_field("message_type").max_length or 0
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_MAX_NAME_CHARACTERS = ScheduledMessage._meta.get_field("name").max_length or 0
+_DATE_FIELDS = ("start_date", "upgrade_deadline")
+
+
+class MessageTypeGoneError(ConfigurationError):
+    """No setting names a message type of that key (any more)."""
+
+
+def resolvers() -> dict[str, type[Resolver]]:
+    """Key -> resolver class, in the order of the settings. Raises `ConfigurationError` where one cannot be used."""
+    for problem in message_type_problems():
+        raise ConfigurationError(problem)
+    return usable_resolvers()
+
+
+def usable_resolvers() -> dict[str, type[Resolver]]:
+    """Those that can be used, whatever is wrong with others: for pages, which must not fail for them."""
+    return _load()[0]
+
+
+def message_type_problems() -> list[str]:
+    """What is wrong with the message types of the settings, a sentence each."""
+    return _load()[1]
+
+
+def resolver_for(key: str) -> type[Resolver]:
+    """The resolver of one message type. Raises `MessageTypeGoneError` that names those there are."""
+    try:
+        return resolvers()[key]
+    except KeyError:
+        known = ", ".join(resolvers())
+        raise MessageTypeGoneError(f"There is no message type {key!r}. Message types: {known}.") from None
+
+
+def messages() -> dict[str, tuple[type[Resolver], int]]:
+    """Message name -> its resolver class and a day offset at which it is due, also if no setting asks for it."""
+    found: dict[str, tuple[type[Resolver], int]] = {}
+    for resolver in usable_resolvers().values():
+        for offset in (*resolver.day_offsets(), *resolver.further_day_offsets):
+            found.setdefault(resolver.message_name(offset), (resolver, offset))
+    return found
+
+
+def message_names() -> list[str]:
+    """Every message name that the settings ask for; each needs templates."""
+    return sorted(
+        {resolver.message_name(offset) for resolver in resolvers().values() for offset in resolver.day_offsets()}
+    )
+
+
+@functools.cache
+def _load() -> tuple[dict[str, type[Resolver]], list[str]]:
+    found: dict[str, type[Resolver]] = {}
+    names: dict[str, str] = {}
+    problems: list[str] = []
+    for path in conf.message_types:
+        try:
+            resolver = imported("MESSAGE_TYPES", path, Resolver)  # type: ignore[type-abstract]
+            problem = _problem(path, resolver, found, names)
+        except ConfigurationError as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever a host's class raises when it is asked
+            problem = f"The message type {path} cannot be used: {type(error).__name__}: {error}"
+        if problem:
+            problems.append(problem)
+            continue
+        found[resolver.key] = resolver
+        names |= dict.fromkeys(_names(resolver), resolver.key)
+    return found, problems
+
+
+def _problem(path: str, resolver: type[Resolver], found: dict[str, type[Resolver]], names: dict[str, str]) -> str:
+    """What keeps a message type from being used; empty when nothing does."""
+    missing = [name for name in ("key", "label", "title") if not hasattr(resolver, name)]
+    missing += sorted(getattr(resolver, "__abstractmethods__", ()))
+    if missing:
+        return f"The message type {path} says nothing about {', '.join(missing)}."
+    key = resolver.key
+    if not (isinstance(key, str) and _KEY.fullmatch(key) and len(key) <= _MAX_KEY_CHARACTERS):
+        return (
+            f"The message type {path} has the key {key!r}; give small letters and digits, with single underscores "
+            f"between words, {_MAX_KEY_CHARACTERS} characters at most."
+        )
+    if key in found:
+        return f"The message type {path} has the key {key!r}, which {_name(found[key])} has already."
+    if resolver.date_field not in _DATE_FIELDS:
+        return f"The message type {key!r} counts from {resolver.date_field!r}; give {' or '.join(_DATE_FIELDS)}."
+    return _offsets_problem(resolver) or _names_problem(resolver, names)
+
+
+def _offsets_problem(resolver: type[Resolver]) -> str:
+    offsets = resolver.day_offsets()
+    if not all(type(offset) is int for offset in offsets):
+        return f"The message type {resolver.key!r} has the day offsets {offsets!r}; give whole numbers."
+    if 0 in offsets and resolver.date_field == "start_date":
+        return (
+            f"The message type {resolver.key!r} is due on the day of the start (day offset 0): whoever enrolls after "
+            "that day's run would never get it. Give -1, the day after."
+        )
+    return ""
+
+
+def _names_problem(resolver: type[Resolver], names: dict[str, str]) -> str:
+    for name in _names(resolver):
+        if not (isinstance(name, str) and _NAME.fullmatch(name) and len(name) <= _MAX_NAME_CHARACTERS):
+            return (
+                f"The message type {resolver.key!r} has the message name {name!r}; give small letters, digits and "
+                f"underscores, {_MAX_NAME_CHARACTERS} characters at most."
+            )
+        if name in names:
+            return (
+                f"The message type {resolver.key!r} has the message name {name!r}, which {names[name]!r} has already; "
+                "give it one of its own."
+            )
+    return ""
+
+
+def _names(resolver: type[Resolver]) -> list[str]:
+    offsets = (*resolver.day_offsets(), *resolver.further_day_offsets)
+    return list(dict.fromkeys(resolver.message_name(offset) for offset in offsets))
+
+
+def _name(resolver: type[Resolver]) -> str:
+    return f"{resolver.__module__}.{resolver.__qualname__}"
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "SCHEDULES":
+        _load.cache_clear()
+
+
+setting_changed.connect(_forget)

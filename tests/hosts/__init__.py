@@ -1,0 +1,1 @@
+"""Hosts that are not ours: what they add, they add by the public doors alone."""

@@ -1,0 +1,1 @@
+"""A school with two messages and a gate of its own."""
