@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import cycle, islice
 
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
 from django.db import transaction
 from opaque_keys.edx.keys import CourseKey
 
 from demo import catalog
+from schedules import api
 from schedules.contrib.lms.models import (
     Course,
     CourseEmailOptout,
@@ -25,21 +27,19 @@ from schedules.contrib.lms.models import (
     Section,
     SiteConfiguration,
 )
-from schedules.message_types import resolvers
-from schedules.models import (
-    DynamicUpgradeDeadlineConfiguration,
-    HoldBack,
-    Schedule,
-    ScheduleConfig,
-    ScheduleExperience,
-)
-from schedules.values.data import ExperienceType
+from schedules.messages import ExperienceType, Schedule
 
 SITE_DOMAIN = "example.com"
 OTHER_SITE_DOMAIN = "harbor.example.org"
 LEARNERS = 320
 #: They took part in an experiment, of which one in three was held back. None of them is due on the demo's days.
 EXPERIMENT_LEARNERS = 480
+
+# What staff would enter in the admin, and what an experiment of weeks ago has left behind.
+ScheduleConfig, DynamicUpgradeDeadlineConfiguration, HoldBack, ScheduleExperience = (
+    apps.get_model("schedules", name)
+    for name in ("ScheduleConfig", "DynamicUpgradeDeadlineConfiguration", "HoldBack", "ScheduleExperience")
+)
 STAFF_NAME = STAFF_PASSWORD = "admin"  # noqa: S105 - everybody may know it
 
 
@@ -80,7 +80,7 @@ def _make_sites() -> None:
 def _switch_everything_on(today: date) -> None:
     before = ScheduleConfig.objects.create(site=Site.objects.get(domain=SITE_DOMAIN), hold_back_ratio=0.33)
     ScheduleConfig.objects.filter(pk=before.pk).update(change_date=_at(today, days=-90))
-    stages = {f"{stage}_{key}": True for stage in ("enqueue", "deliver") for key in resolvers()}
+    stages = {f"{stage}_{key}": True for stage in ("enqueue", "deliver") for key in api.message_type_titles()}
     for site in Site.objects.all():
         ScheduleConfig.objects.create(site=site, create_schedules=True, **stages)
     DynamicUpgradeDeadlineConfiguration.objects.create(enabled=True)

@@ -7,8 +7,6 @@ from pathlib import Path
 import dj_database_url
 import django
 
-from schedules.values.languages import RELEASED
-
 ROOT = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = "demo-only-never-use-this-in-production"  # noqa: S105 - a demo keeps no secrets
@@ -19,7 +17,17 @@ SITE_ID = 1
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-LANGUAGES = list(RELEASED.items())
+LANGUAGES = [
+    ("en", "English"),
+    ("ar", "العربية"),
+    ("de", "Deutsch"),
+    ("es", "Español"),
+    ("fr", "Français"),
+    ("he", "עברית"),
+    ("ja", "日本語"),
+    ("pt-br", "Português (Brasil)"),
+    ("zh-hans", "简体中文"),
+]
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "schedules_lms:login"

@@ -1,4 +1,4 @@
-"""What hosts and commands may call. Public are also `host`, `pages`, `signals` and `testing`; all else is private."""
+"""What hosts and commands may call. Public too: `host`, `messages`, `signals` and `testing`; all else is private."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from schedules.message_types import resolver_for, resolvers, usable_resolvers
 from schedules.message_types.gates import gates_of
 from schedules.models import HoldBack, OptOut, Schedule, ScheduledMessage, SendRun, database
 from schedules.optouts import CourseOptOuts, OptOutScope, opt_in, opt_out, opt_outs_about
+from schedules.pages import CheckedAdmin, secured
 from schedules.sending import channel_trouble, tasks
 from schedules.sites import find_site
 from schedules.values.data import CourseFact
@@ -32,6 +33,7 @@ from schedules.values.outcomes import Totals
 from schedules.values.runs import Run, RunOrigin
 
 __all__ = [
+    "CheckedAdmin",
     "CourseOptOuts",
     "OptOutScope",
     "RunOrigin",
@@ -50,6 +52,7 @@ __all__ = [
     "opt_out",
     "opt_outs_about",
     "recover",
+    "secured",
     "send_tests",
 ]
 

@@ -39,7 +39,7 @@ DEFAULTS: Mapping[str, Any] = {
     "LEASE_SECONDS": 900,
     "RETRY_SECONDS": 60,
     "RETRY_ATTEMPTS": 12,
-    "USEFUL_LIFE_DAYS": {},
+    "MESSAGE_TTL_DAYS": {},
     "FILE_EMAIL_DIRECTORY": "ace_messages",
     "SMTP_MESSAGES_PER_CONNECTION": 100,
     "SMTP_TIMEOUT_SECONDS": 30,
@@ -145,10 +145,10 @@ class Conf:
         return self._count("RETRY_ATTEMPTS", most=100)
 
     @property
-    def useful_life_days(self) -> Mapping[str, int]:
+    def message_ttl_days(self) -> Mapping[str, int]:
         """Message type -> days from its first run's start in which a message is worth sending; 3 where not named."""
         days: Mapping[str, int] = self._own(
-            "USEFUL_LIFE_DAYS",
+            "MESSAGE_TTL_DAYS",
             Mapping,
             _are_days_by_name,
             f"a dict of message types and whole numbers from 1 to {MAX_DAYS}",
@@ -234,6 +234,11 @@ class Conf:
     def default_site_id(self) -> int | None:
         """`SITE_ID`: the site of an enrollment that no other rule places."""
         return getattr(settings, "SITE_ID", None)
+
+    @property
+    def locale_paths(self) -> Sequence[str]:
+        """Folders of catalogs that win over those of apps (Django's `LOCALE_PATHS`)."""
+        return list(map(str, settings.LOCALE_PATHS))
 
     def lms(self, name: str, default: Any) -> Any:
         """The LMS's setting `name`: one that a site's configuration value of that name may replace."""

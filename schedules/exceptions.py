@@ -79,7 +79,7 @@ class DeliveryError(SchedulesError):
         self.is_doubtful = is_doubtful
 
 
-class TurnLater(DeliveryError):
+class RateLimited(DeliveryError):
     """The message was not tried: its channel's rate limit is used up until `retry_at`. Not a failed attempt."""
 
 
@@ -104,10 +104,10 @@ class TaskFailed(SchedulesError):
     """A task broke. It stands for the error, whose class and frames it names: Celery logs what a task raises."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(where(error))
+        super().__init__(redacted_traceback(error))
 
 
-def where(error: BaseException) -> str:
+def redacted_traceback(error: BaseException) -> str:
     """The error's class and its frames, for logs: not its message, which may hold an address."""
     return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()
 

@@ -20,7 +20,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError, HostError, where
+from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.values import answers
 from schedules.values.answers import BadAnswerError, Kind, Question, sequences_of, telling_outages, values_of
 from schedules.values.data import (
@@ -35,6 +35,7 @@ from schedules.values.data import (
 )
 from schedules.values.links import ALLOWED_LINK
 from schedules.values.site_keys import problems as site_value_problems
+from schedules.values.text import can_be_stored
 from schedules.values.typed import WrongTypeError, as_link, shown
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "LearnerProgress",
     "Section",
     "VerifiedMode",
+    "can_be_stored",
     "get_host",
     "site_value_problems",
 ]
@@ -213,7 +215,7 @@ def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K])
         if isinstance(error, HostError) and error.is_temporary:
             raise
         if len(keys) == 1:
-            log.warning("The host failed at %s: %s", question.__name__, where(error))
+            log.warning("The host failed at %s: %s", question.__name__, redacted_traceback(error))
             said = str(error) if isinstance(error, HostError) else type(error).__name__
             return Answers({}, dict.fromkeys(keys, said))
     listed = list(keys)

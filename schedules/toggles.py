@@ -83,7 +83,7 @@ def switches(site_ids: Collection[int]) -> dict[int, list[Switches]]:
 
 
 def is_flag_on(name: str, *, course_id: str, org: str) -> bool:
-    """The first opinion wins: the course's override, the organization's, the flag itself, else off."""
+    """The first that is set wins: the course's override, the organization's, the flag itself, else off."""
     override = WaffleFlagCourseOverride.newest(waffle_flag=name, course_id=course_id) or WaffleFlagOrgOverride.newest(
         waffle_flag=name, org=org
     )

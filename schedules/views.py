@@ -25,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError, where
+from schedules.exceptions import ConfigurationError, redacted_traceback
 from schedules.host import get_host
 from schedules.ledger.status import site_status
 from schedules.pages import secured
@@ -34,7 +34,7 @@ from schedules.sites import dashboard_url, site_at, site_values
 from schedules.tracking import engagement, first_party
 from schedules.unsubscribe.choices import Choice, Choices, Link
 from schedules.values import languages
-from schedules.values.data import Reaction
+from schedules.values.data import Engagement
 from schedules.values.text import without_addresses
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
 
 # A mail client posts without cookies or a CSRF token (RFC 8058, 3.2). What a forger lacks is the signed token in the
 # URL, and the page knows of no session. What the host does about a wish is no part of its transaction: the wish stands.
-@secured("schedules/leaving/styles.css")
+@secured("schedules/unsubscribe/styles.css")
 @login_not_required
 @transaction.non_atomic_requests
 @csrf_exempt
@@ -80,12 +80,12 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """
     link = Link.of(token)
     if link is None:
-        return _leaving_page(request, "no_link", {}, status=400)
+        return _unsubscribe_page(request, "no_link", {}, status=400)
     with translation.override(link.language):
         context = _act(link, request) if request.method == "POST" else {"choices": link.choices()}
         if context is None:
-            return _leaving_page(request, "no_link", {}, status=400)
-        return _leaving_page(request, "choices", {"link": link, **context})
+            return _unsubscribe_page(request, "no_link", {}, status=400)
+        return _unsubscribe_page(request, "choices", {"link": link, **context})
 
 
 def _act(link: Link, request: HttpRequest) -> dict[str, Any] | None:
@@ -114,9 +114,9 @@ def _said(link: Link, choice: Choice, choices: Choices, is_wanted: bool) -> str:
     return "hosts" if choice.is_hosts else "again"
 
 
-def _leaving_page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+def _unsubscribe_page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     """A page that no search engine lists. Its address is a key, which goes to no other site, either."""
-    response = render(request, f"schedules/leaving/{name}.html", context, status=status)
+    response = render(request, f"schedules/unsubscribe/{name}.html", context, status=status)
     response["X-Robots-Tag"] = _NO_ROBOTS
     response["Content-Language"] = translation.get_language()
     return response
@@ -142,7 +142,7 @@ def click(request: HttpRequest, token: str, way: str) -> HttpResponse:
     response = HttpResponseRedirect(f"{found.origin if found else ''}{path}{query}")
     response["X-Robots-Tag"] = _NO_ROBOTS
     if found and not _is_guess(request):
-        _when_sent(response, partial(_note, found.uuid, Reaction.CLICKED, timezone.now()))
+        _when_sent(response, partial(_note, found.uuid, Engagement.CLICKED, timezone.now()))
     return response
 
 
@@ -157,7 +157,7 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     response["X-Robots-Tag"] = _NO_ROBOTS
     found = first_party.read_open(token)
     if found and not _is_guess(request):
-        _when_sent(response, partial(_note, found.uuid, Reaction.OPENED, timezone.now()))
+        _when_sent(response, partial(_note, found.uuid, Engagement.OPENED, timezone.now()))
     return response
 
 
@@ -167,17 +167,19 @@ def _dashboard_url(request: HttpRequest) -> str:
     try:
         return dashboard_url(get_host(), site_values(get_host(), site)) if site else "/"
     except Exception as error:  # noqa: BLE001 - a host may raise anything, and the learner is to land somewhere
-        log.error("A click leads to the first page, for the host does not name the dashboard: %s", where(error))
+        log.error(
+            "A click leads to the first page, for the host does not name the dashboard: %s", redacted_traceback(error)
+        )
         return "/"
 
 
-def _note(uuid: UUID, reaction: Reaction, now: datetime) -> None:
+def _note(uuid: UUID, reaction: Engagement, now: datetime) -> None:
     """Also while the database is away: the queue has the time that a web server's worker has not."""
-    if not engagement.note(uuid, reaction, now):
+    if not engagement.record(uuid, reaction, now):
         try:
-            tasks.note_later(uuid, reaction, now)
+            tasks.record_engagement_later(uuid, reaction, now)
         except Exception as error:  # noqa: BLE001 - the broker may be away too
-            log.error("Message %s was %s, which could not be noted: %s", uuid, reaction, where(error))
+            log.error("Message %s was %s, which could not be noted: %s", uuid, reaction, redacted_traceback(error))
 
 
 def _is_guess(request: HttpRequest) -> bool:

@@ -110,7 +110,7 @@ def smtp_server(settings):
 @pytest.fixture
 def segment_server(settings, monkeypatch):
     """A server that stands for Segment, and is waited for however busy the machine is."""
-    monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 300.0)
+    monkeypatch.setattr(segment, "MAX_FLUSH_SECONDS", 300.0)
     monkeypatch.setattr(segment, "GATHER_SECONDS", 0.01)
     server = SegmentServer()
     settings.LMS_SEGMENT_KEY = "a-write-key"

@@ -33,7 +33,7 @@ from schedules.models import (
 from schedules.pages import CheckedAdmin, check_input
 from schedules.toggles import CREATE_SCHEDULES_FLAG, WITH_COLUMNS
 
-_NO_OPINION = _("Off: this row has no opinion.")
+_NOT_SET = _("Off: nothing is set here, and the wider setting applies.")
 
 #: What django-config-models calls its columns and its link, without translations; the app's catalogs have them.
 _BORROWED = [gettext_noop("Change date"), gettext_noop("Changed by"), gettext_noop("Enabled"), gettext_noop("Update")]
@@ -89,7 +89,7 @@ class ConfigurationPage(CheckedAdmin, ConfigurationModelAdmin):
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "enabled":
-            kwargs["help_text"] = _NO_OPINION
+            kwargs["help_text"] = _NOT_SET
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def change_view(
@@ -105,7 +105,7 @@ class ConfigurationPage(CheckedAdmin, ConfigurationModelAdmin):
 
 
 class KeyedConfigurationPage(ConfigurationPage, KeyedConfigurationModelAdmin):
-    """A configuration with one opinion per site, organization or course."""
+    """A configuration with one row per site, organization or course."""
 
     list_filter: Sequence[Any] = (HistoryFilter,)
 
@@ -209,8 +209,9 @@ class ScheduleConfigAdmin(StatusBanner, KeyedConfigurationPage):
         return initial
 
     def save_model(self, request: HttpRequest, obj: ScheduleConfig, form: Any, change: bool) -> None:
+        """Going back to an old row has no form, and leaves the other types' switches as they are."""
         super().save_model(request, obj, form, change)
-        for key in _types_with_rows():
+        for key in _types_with_rows() if form else ():
             row = MessageTypeSwitch.current(obj.site, key)
             chosen = (form.cleaned_data[f"enqueue_{key}"], form.cleaned_data[f"deliver_{key}"])
             if chosen != (row.enqueue, row.deliver):

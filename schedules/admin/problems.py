@@ -12,7 +12,7 @@ from django.db.models import Case, F, Min, Value, When
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from schedules.exceptions import where
+from schedules.exceptions import redacted_traceback
 from schedules.host import get_host
 from schedules.models import Schedule
 from schedules.values.data import Course
@@ -55,7 +55,9 @@ class ProblemFilter(admin.SimpleListFilter):
         try:
             courses = get_host().courses(list(first_starts))
         except Exception as error:  # noqa: BLE001 - a host may raise anything
-            log.error("The host could not say what it knows of %d courses: %s", len(first_starts), where(error))
+            log.error(
+                "The host could not say what it knows of %d courses: %s", len(first_starts), redacted_traceback(error)
+            )
             messages.error(request, _("The LMS did not answer, so its courses cannot be compared. Try again later."))
             return queryset.none()
         if problem == "unknown-course":

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from schedules.admin.report_form import ReportForm
-from schedules.exceptions import where
+from schedules.exceptions import redacted_traceback
 from schedules.message_types.reasons import summary
 from schedules.models import Report
 from schedules.reporting import ReportScope, charts, comparison, tables
@@ -199,7 +199,7 @@ def _compared(scope: ReportScope) -> Comparison | None:
     try:
         return comparison.compare(scope, timezone.now())
     except Exception as error:  # noqa: BLE001 - hosts are others' code, and the counts are shown all the same
-        log.error("Learners of site %s could not be compared: %s", scope.site.pk, where(error))
+        log.error("Learners of site %s could not be compared: %s", scope.site.pk, redacted_traceback(error))
         return None
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from schedules.conf import conf
 from schedules.reporting import ReportScope
 from schedules.reporting.choices import known_messages, usual_first_day
-from schedules.reporting.counts import MOST_DAYS
+from schedules.reporting.counts import MAX_DAYS
 from schedules.values.days import day_of
 
 
@@ -66,8 +66,8 @@ class ReportForm(forms.Form):
         first, last = self.cleaned_data.get("first_day"), self.cleaned_data.get("last_day")
         if first and last and first > last:
             self.add_error("last_day", _("The last day is before the first one."))
-        elif first and last and last - first >= timedelta(days=MOST_DAYS):
-            text = _("These are more than %(most)d days. Choose fewer.") % {"most": MOST_DAYS}
+        elif first and last and last - first >= timedelta(days=MAX_DAYS):
+            text = _("These are more than %(most)d days. Choose fewer.") % {"most": MAX_DAYS}
             self.add_error("first_day", text)
         return self.cleaned_data
 

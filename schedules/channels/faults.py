@@ -30,7 +30,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from schedules.exceptions import ChannelUnavailable, DeliveryError, where
+from schedules.exceptions import ChannelUnavailable, DeliveryError, redacted_traceback
 from schedules.values.outcomes import FailReason
 from schedules.values.text import one_line, without_addresses
 
@@ -89,7 +89,7 @@ def delivery_error(error: BaseException, *addresses: str) -> DeliveryError:
             return found
     found = _by_class(links, name)
     if found is None:
-        log.error("A channel failed: %s", where(error))
+        log.error("A channel failed: %s", redacted_traceback(error))
         found = DeliveryError(FailReason.CHANNEL_ERROR, name, is_temporary=True, is_known=False)
     return found
 

@@ -1,4 +1,4 @@
-"""Which own words a message says: its course's, else its site's, else none, and then the template's stand."""
+"""Which custom text a message says: its course's, else its site's, else none, and then the template's stand."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db.models import Max
 
-from schedules.exceptions import where
-from schedules.models import OwnWords
+from schedules.exceptions import redacted_traceback
+from schedules.models import CustomText
 from schedules.values.markup import Markdown, fill_line
 from schedules.values.text import QuietText
 
@@ -21,20 +21,20 @@ log = logging.getLogger(__name__)
 class Words:
     """The words of one row, its Markdown read once, to be filled for each message."""
 
-    def __init__(self, row: OwnWords) -> None:
+    def __init__(self, row: CustomText) -> None:
         self.row = row
 
     def context(self, context: Mapping[str, Any]) -> dict[str, str]:
-        """The `own_*` keys for a message of that context, whose language is active; no words, no key.
+        """The `custom_*` keys for a message of that context, whose language is active; no words, no key.
 
         Raises `NoValueError` if the words use a placeholder for which this message has no value.
         """
         values, row = placeholder_values(context), self.row
         words = {
-            "own_subject": fill_line(row.subject, values),
-            "own_intro_html": self._intro.html(values),
-            "own_intro_text": self._intro.text(values),
-            "own_button_label": fill_line(row.button_label, values),
+            "custom_subject": fill_line(row.subject, values),
+            "custom_intro_html": self._intro.html(values),
+            "custom_intro_text": self._intro.text(values),
+            "custom_button_label": fill_line(row.button_label, values),
         }
         return {key: QuietText(text) for key, text in words.items() if text}
 
@@ -50,14 +50,14 @@ class BatchWords:
     words: Mapping[tuple[str, str], Words] = field(default_factory=dict)
 
     def context(self, course_ids: Sequence[str], language: str, context: Mapping[str, Any]) -> dict[str, str]:
-        """The `own_*` keys of a message about these courses. Words that cannot be used are logged, and left out."""
+        """The `custom_*` keys of a message about these courses. Words that cannot be used are logged, and left out."""
         words = self._chosen(course_ids, language)
         if words is None:
             return {}
         try:
             return words.context(context)
         except Exception as error:  # noqa: BLE001 - the template's words are better than no message
-            log.error("Own words %s cannot be used: %s", words.row.pk, where(error))
+            log.error("Custom text %s cannot be used: %s", words.row.pk, redacted_traceback(error))
             return {}
 
     def _chosen(self, course_ids: Sequence[str], language: str) -> Words | None:
@@ -71,9 +71,9 @@ class BatchWords:
 def read(site_id: int, message_name: str, courses_of_messages: Iterable[Sequence[str]]) -> BatchWords:
     """What these messages may say, each given by the ids of its courses: one query, read afresh."""
     course_ids = {_one_course(course_ids) for course_ids in courses_of_messages} | {""}
-    rows = OwnWords.objects.filter(site_id=site_id, message_name=message_name, course_id__in=course_ids)
-    newest = rows.order_by().values(*OwnWords.KEY_FIELDS).annotate(newest=Max("pk")).values("newest")
-    enabled = OwnWords.objects.filter(pk__in=newest, enabled=True)
+    rows = CustomText.objects.filter(site_id=site_id, message_name=message_name, course_id__in=course_ids)
+    newest = rows.order_by().values(*CustomText.KEY_FIELDS).annotate(newest=Max("pk")).values("newest")
+    enabled = CustomText.objects.filter(pk__in=newest, enabled=True)
     return BatchWords(words={(row.course_id, row.language): Words(row) for row in enabled})
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connections, transaction
 
-from schedules.exceptions import where
+from schedules.exceptions import redacted_traceback
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def after_commit(work: Callable[[], object], failure: str, *ids: object) -> None
         try:
             work()
         except Exception as error:  # noqa: BLE001 - a host may raise anything
-            log.error(f"{failure}: %s", *ids, where(error))  # noqa: G004 - `failure` is a text of ours
+            log.error(f"{failure}: %s", *ids, redacted_traceback(error))  # noqa: G004 - `failure` is a text of ours
 
     if not waiting:
         committed()

@@ -75,7 +75,7 @@ def release(course_id: str, now: datetime) -> None:
     CourseChange.objects.filter(pk=course_id).update(leased_until=now)
 
 
-def take_over(now: datetime) -> Iterator[str]:
+def reclaim(now: datetime) -> Iterator[str]:
     """Ids of the courses whose change nobody answers for any more; two who ask at once get different ones."""
     lease = now + timedelta(seconds=conf.lease_seconds)
     stranded = CourseChange.objects.filter(leased_until__lte=now)

@@ -74,9 +74,9 @@ class Gate(ABC):
 
 
 def day_text(instant: Any) -> str:
-    """The day of an instant that was seen, in the format of the language that is active; as it is if it is none."""
+    """The day of an instant that was seen, in the format of the language that is active; a dash for none."""
     moment = parse_datetime(str(instant or ""))
-    return formats.date_format(last_day(moment, conf.time_zone), "DATE_FORMAT") if moment else str(instant)
+    return formats.date_format(last_day(moment, conf.time_zone), "DATE_FORMAT") if moment else "—"
 
 
 def _kept(seen: Mapping[str, Any]) -> Detail:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from schedules.finding.facts import Facts
-from schedules.gates.base import Answer, Gate, no, yes
+from schedules.gates.base import Answer, Gate, day_text, no, yes
 from schedules.models import Schedule
 from schedules.values.outcomes import SkipReason
 
@@ -32,4 +32,5 @@ class CanUpgrade(Gate):
         return yes(**seen) if facts.can_upgrade(due, clock) else no(**seen)
 
     def explain(self, seen: Mapping[str, Any]) -> str:
-        return _("The course %(course_id)s cannot be upgraded: mode %(mode)s, deadline %(deadline)s.") % seen
+        text = _("The course %(course_id)s cannot be upgraded: mode %(mode)s, deadline %(deadline)s.")
+        return text % {**seen, "mode": seen["mode"] or "—", "deadline": day_text(seen["deadline"])}

@@ -25,7 +25,7 @@ from schedules.conf import conf
 from schedules.database.clock import SHARED_CLOCK, Instant
 from schedules.database.transient import outlast
 from schedules.models import ScheduledMessage, SendRun
-from schedules.values.data import Reaction
+from schedules.values.data import Engagement
 from schedules.values.outcomes import Outcome, OutcomeStatus, SkipReason, Totals
 from schedules.values.runs import BINS, Run, RunOrigin
 
@@ -221,20 +221,20 @@ def set_courses(row: ScheduledMessage | None, course_ids: Collection[str]) -> No
         _held([row]).update(course_ids=list(course_ids))
 
 
-def note(uuid: UUID, reaction: Reaction, now: datetime) -> bool:
+def record_engagement(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
     """Keep when it first happened. Returns whether it is the first time; also false for a message that is not there."""
-    column = f"{reaction}_at"
+    column = f"{engagement}_at"
     return _messages().filter(pk=uuid, **{column: None}).update(**{column: now}) == 1
 
 
 @_outlasting
-def give_back(leased: Collection[ScheduledMessage], now: Instant) -> None:
+def release(leased: Collection[ScheduledMessage], now: Instant) -> None:
     """Return those of a lease that were not tried; they are taken over at once. What others hold by now is theirs."""
     _held(leased).update(status=Status.CLAIMED, lease=None, leased_until=now, attempts=F("attempts") - 1)
 
 
 @_outlasting
-def take_over(now: Instant, most: int) -> list[ScheduledMessage]:
+def reclaim(now: Instant, most: int) -> list[ScheduledMessage]:
     """Messages that nobody answers for any more, with their runs, `most` at a time.
 
     They are those whose retry is due, whose worker died, or that the broker lost. They are claimed anew, so
@@ -251,7 +251,7 @@ def take_over(now: Instant, most: int) -> list[ScheduledMessage]:
 
 
 @_outlasting
-def take_over_bins(now: Instant, oldest: datetime) -> list[tuple[SendRun, list[int]]]:
+def reclaim_bins(now: Instant, oldest: datetime) -> list[tuple[SendRun, list[int]]]:
     """Runs begun since `oldest`, with the bins that have not reported though their time is over."""
     with transaction.atomic(using=_database()):
         stranded = _runs().select_for_update().filter(finished_at=None, leased_until__lt=now, started_at__gte=oldest)
@@ -271,7 +271,7 @@ def record_bin(run: Run, bin_number: int, found: int) -> bool:
 
 
 @_outlasting
-def settle(run: Run, now: datetime) -> None:
+def finalize(run: Run, now: datetime) -> None:
     """If all bins have been searched and nothing is pending, the run is finished: keep its totals.
 
     What is heard later, for a lease ran out before its holder could say that the message was sent, corrects them.

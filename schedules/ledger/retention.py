@@ -12,7 +12,7 @@ from schedules.models import ScheduledMessage, SendRun
 
 #: A row is the proof that a message was sent: a day that is run again without it sends twice. Neither
 #: catch-up nor `--since` reaches back further.
-LEAST_DAYS = 30
+MIN_DAYS = 30
 
 _BATCH = 1000
 

@@ -23,10 +23,10 @@ from schedules.values.days import day_of
 Status = ScheduledMessage.Status
 
 #: A day, and two hours in which a daily run may be late or slow.
-MOST_BETWEEN_RUNS = timedelta(hours=26)
+MAX_BETWEEN_RUNS = timedelta(hours=26)
 
 #: A message that waits for its batch this long has been forgotten by the queue.
-MOST_WAITING = timedelta(hours=1)
+MAX_WAITING = timedelta(hours=1)
 
 SHARE_SPAN, FAILED_SPAN = timedelta(hours=24), timedelta(days=7)
 
@@ -129,7 +129,7 @@ def channel_troubles(site_ids: Collection[int]) -> dict[int, list[str]]:
 
 def _silences(types: Iterable[TypeStatus], ran: Collection[str], now: datetime) -> list[str]:
     """A line for each message type that is due every day and was not heard of."""
-    hours = MOST_BETWEEN_RUNS // timedelta(hours=1)
+    hours = MAX_BETWEEN_RUNS // timedelta(hours=1)
     # Translators: command is to be typed as it stands, message_type is a name that logs have too.
     text = gettext(
         "No %(message_type)s run for its own day has finished in the last %(hours)d hours. "
@@ -139,7 +139,7 @@ def _silences(types: Iterable[TypeStatus], ran: Collection[str], now: datetime) 
         text % {"message_type": one.message_type, "command": f"send_{one.message_type}", "hours": hours}
         for one in types
         if one.enqueuing_since is not None
-        and one.enqueuing_since < now - MOST_BETWEEN_RUNS
+        and one.enqueuing_since < now - MAX_BETWEEN_RUNS
         and one.message_type not in ran
     ]
 
@@ -222,14 +222,14 @@ def _number(value: Any) -> int:
 
 def _ran_lately(ids: Collection[int], now: datetime) -> set[tuple[int, str]]:
     """(site's id, message type) of the runs for their own day that finished lately (behavior 6.7)."""
-    runs = SendRun.objects.filter(site__in=ids, finished_at__gte=now - MOST_BETWEEN_RUNS).order_by()
+    runs = SendRun.objects.filter(site__in=ids, finished_at__gte=now - MAX_BETWEEN_RUNS).order_by()
     rows = runs.values_list("site", "message_type", "date", "started_at")
     return {(site_id, kind) for site_id, kind, day, started in rows if day_of(started, conf.time_zone) == day}
 
 
 def _unsettled(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]:
     """Site's id -> `pending`, `retrying`, `stuck`. A message taken up again counts from the run that took it."""
-    before = now - MOST_WAITING
+    before = now - MAX_WAITING
     is_retrying = Q(status=Status.CLAIMED, due_at__gt=now)
     is_stuck = (
         Q(status=Status.DELIVERING, leased_until__lt=now)

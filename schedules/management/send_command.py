@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -16,26 +16,26 @@ from schedules import api
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError, HostError
 from schedules.ledger.catch_up import days_to_run
-from schedules.ledger.retention import LEAST_DAYS
+from schedules.ledger.retention import MIN_DAYS
 from schedules.management import waiting
 from schedules.values.addresses import is_for_channel
 from schedules.values.days import day_of
 from schedules.values.outcomes import Totals
 from schedules.values.runs import RunOrigin
 
-COLUMNS = ("message", "day", "found", "already sent", "sent", "skipped", "failed")
-
 # Calendar arithmetic needs room on both sides, and some databases keep no year before 1000.
 FIRST_DATE, LAST_DATE = date(1000, 1, 1), date(9000, 1, 1)
 
 # What --since may ask for at a stroke; --date goes further, one day at a time.
-MOST_DAYS_SINCE = LEAST_DAYS  # whoever was written to since then is still in the ledger
+MAX_DAYS_SINCE = MIN_DAYS  # whoever was written to since then is still in the ledger
 
 
 class DailyCommand(BaseCommand):
     """Runs message types for sites and days, and says what it did. Refusals are one line, exit status 1."""
 
     requires_system_checks = []  # one clear line each, from `conf.validate()`, in place of a page of checks
+    #: What was done, in the order in which it was.
+    reports: list[api.RunReport]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         self.add_site(parser)
@@ -69,6 +69,7 @@ class DailyCommand(BaseCommand):
         return None
 
     def handle(self, **options: Any) -> None:
+        self.reports = []
         address = options["override_recipient_email"]
         if address is not None:
             _check_address(address)
@@ -85,6 +86,7 @@ class DailyCommand(BaseCommand):
                 failed_bins += self._run(site, message_type, options)
             except (ConfigurationError, HostError) as error:
                 refusals += [str(error)] if str(error) not in refusals else []
+        self.summarize()
         if failed_bins:
             refusals.append(
                 f"{failed_bins} bins failed; the log says where. Mend the cause and run the command again for "
@@ -93,6 +95,9 @@ class DailyCommand(BaseCommand):
             )
         if refusals:
             raise CommandError("\n".join(refusals))
+
+    def summarize(self) -> None:
+        """Say what became of it all, where there is more to say than each run says."""
 
     def _run(self, site: Site, message_type: str, options: Mapping[str, Any]) -> int:
         """One message type on one site, for each of its days. Returns how many bins failed."""
@@ -115,6 +120,7 @@ class DailyCommand(BaseCommand):
             elif options["wait"] and not any(report.stopped for report in reports):
                 waiting.wait(reports, self.stdout if self.verbosity > 0 else None)
             self._report(reports, site, message_type)
+            self.reports += reports
             failed_bins += sum(len(report.failed_bins) for report in reports)
         return failed_bins
 
@@ -147,7 +153,8 @@ class DailyCommand(BaseCommand):
         if any(report.totals is None for report in reports):
             self.say(f"Queued {len(reports)} runs of 24 bins; the admin shows them under Runs.")
             return
-        for line in table(reports):
+        counted = [(report.name, report.totals or Totals()) for report in reports]
+        for line in table(counted, [report.run.day_offset for report in reports]):
             self.say(line)
         if any(report.totals and report.totals.pending for report in reports):
             self.say("What is pending is tried again by recover_messages, or at once with --wait.")
@@ -164,17 +171,18 @@ class SendCommand(DailyCommand):
         return [self.message_type]
 
 
-def table(reports: Sequence[api.RunReport]) -> list[str]:
-    """One line per report under a heading, in columns; that of pending messages only where there are any."""
-    everything = [report.totals or Totals() for report in reports]
-    has_pending = any(totals.pending for totals in everything)
-    rows: list[Sequence[str]] = [(*COLUMNS, "pending") if has_pending else COLUMNS]
-    for report, totals in zip(reports, everything, strict=True):
+def table(counted: Iterable[tuple[str, Totals]], day_offsets: Sequence[int] = ()) -> list[str]:
+    """A line for each message name under a heading, in columns; of pending messages only where there are any."""
+    rows = list(counted)
+    has_pending = any(totals.pending for _, totals in rows)
+    day, pending = ("day",) if day_offsets else (), ("pending",) if has_pending else ()
+    lines: list[Sequence[str]] = [("message", *day, "found", "already sent", "sent", "skipped", "failed", *pending)]
+    for number, (name, totals) in enumerate(rows):
+        day = (f"{day_offsets[number]:+d}",) if day_offsets else ()
         numbers = (str(totals.found), str(totals.already), str(totals.sent))
         reasons = (by_reason(totals.skipped), by_reason(totals.failed))
-        pending = (str(totals.pending),) if has_pending else ()
-        rows.append((report.name, f"{report.run.day_offset:+d}", *numbers, *reasons, *pending))
-    return in_columns(rows)
+        lines.append((name, *day, *numbers, *reasons, *((str(totals.pending),) if has_pending else ())))
+    return in_columns(lines)
 
 
 def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -203,10 +211,10 @@ def _days_since(options: Mapping[str, Any], today: date) -> list[date]:
     first = parse_date("--since", options["since"])
     if first > today:
         raise CommandError(f"--since is {first}, which is later than today, {today}; give a day that is not.")
-    earliest = today - timedelta(days=MOST_DAYS_SINCE)
+    earliest = today - timedelta(days=MAX_DAYS_SINCE)
     if first < earliest:
         raise CommandError(
-            f"--since is {first}, more than {MOST_DAYS_SINCE} days ago; give {earliest} or later, "
+            f"--since is {first}, more than {MAX_DAYS_SINCE} days ago; give {earliest} or later, "
             "or single days as --date."
         )
     return [first + timedelta(days=number) for number in range((today - first).days + 1)]

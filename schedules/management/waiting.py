@@ -23,7 +23,7 @@ LOOKS_BETWEEN_RECOVERIES = 5
 
 
 #: Looks in a row that may fail because the database or the broker is away.
-MOST_LOOKS_IN_VAIN = 120
+MAX_LOOKS_IN_VAIN = 120
 
 
 def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
@@ -44,7 +44,7 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 looks_in_vain = 0
             except (Error, BrokerError, TaskFailed) as error:  # the last is what recover says
                 looks_in_vain += 1
-                if looks_in_vain > MOST_LOOKS_IN_VAIN or (isinstance(error, Error) and not is_transient(error)):
+                if looks_in_vain > MAX_LOOKS_IN_VAIN or (isinstance(error, Error) and not is_transient(error)):
                     raise
                 reconnect(SendRun)
             show(reports, troubles)

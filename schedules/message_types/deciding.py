@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from schedules import ledger
 from schedules.database.transient import is_transient
-from schedules.exceptions import ConfigurationError, HostError, where
+from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.finding.facts import Facts, Moment
 from schedules.gates import Answer, Gate
 from schedules.message_types.gates import gates_of
@@ -102,7 +102,7 @@ def _decide(
     except GateError as error:
         outcome = failed(FailReason.GATE_ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - the others go on; this one is recorded
-        log.error("Nothing could be decided about learner %s: %s", schedules[0].user_id, where(error))
+        log.error("Nothing could be decided about learner %s: %s", schedules[0].user_id, redacted_traceback(error))
         outcome = failed(FailReason.INTERNAL_ERROR, type(error).__name__)
     return Decision(
         entry=ledger.Entry(
@@ -140,7 +140,7 @@ def _look(gate: Gate, due: Schedule, facts: Facts, clock: datetime) -> Answer:
     except Exception as error:
         if is_transient(error):
             raise HostError(f"{gate.reason}: {type(error).__name__}", is_temporary=True) from error
-        log.error("The gate %s failed at schedule %s: %s", gate.reason, due.pk, where(error))
+        log.error("The gate %s failed at schedule %s: %s", gate.reason, due.pk, redacted_traceback(error))
         raise GateError(f"{gate.reason}: {type(error).__name__}") from error
     if not isinstance(answer, Answer):
         raise GateError(f"{gate.reason}: it answered {type(answer).__name__}; give yes() or no()")

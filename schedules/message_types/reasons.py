@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from schedules.exceptions import where
+from schedules.exceptions import redacted_traceback
 from schedules.message_types.gates import all_gates
 from schedules.values.outcomes import FailReason, SkipReason
 
@@ -100,5 +100,5 @@ def _said_by(say: Callable[[], str], otherwise: str) -> str:
     try:
         return str(say())
     except Exception as error:  # noqa: BLE001 - older rows, or a host's code
-        log.warning("A reason could not be explained: %s", where(error))
+        log.warning("A reason could not be explained: %s", redacted_traceback(error))
         return otherwise

@@ -1,5 +1,6 @@
 """What the app stores."""
 
+from schedules.models.channel_trouble import ChannelTrouble
 from schedules.models.config import (
     CourseDynamicUpgradeDeadlineConfiguration,
     DynamicUpgradeDeadlineConfiguration,
@@ -9,25 +10,24 @@ from schedules.models.config import (
     WaffleFlagCourseOverride,
     WaffleFlagOrgOverride,
 )
+from schedules.models.custom_text import CustomText
 from schedules.models.ledger import ScheduledMessage, SendRun
 from schedules.models.optout import OptOut
-from schedules.models.own_words import OwnWords
-from schedules.models.pace import ChannelPace
+from schedules.models.rate_limit import ChannelRate
 from schedules.models.report import Report
 from schedules.models.schedule import CourseChange, HoldBack, Schedule, ScheduleExperience, database
-from schedules.models.trouble import ChannelTrouble
 
 __all__ = [
-    "ChannelPace",
+    "ChannelRate",
     "ChannelTrouble",
     "CourseChange",
     "CourseDynamicUpgradeDeadlineConfiguration",
+    "CustomText",
     "DynamicUpgradeDeadlineConfiguration",
     "HoldBack",
     "MessageTypeSwitch",
     "OptOut",
     "OrgDynamicUpgradeDeadlineConfiguration",
-    "OwnWords",
     "Report",
     "Schedule",
     "ScheduleConfig",

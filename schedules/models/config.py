@@ -39,7 +39,7 @@ class FreshConfiguration(ConfigurationModel):
 
     @classmethod
     def newest(cls, **key: Any) -> Self | None:
-        """The newest row for the key that is enabled, or null: a disabled row has no opinion."""
+        """The newest row for the key that is enabled, or `None`: a disabled row sets nothing."""
         row = cls.objects.filter(**key).order_by("-pk").first()
         return row if row is not None and row.enabled else None
 
@@ -108,7 +108,7 @@ class MessageTypeSwitch(FreshConfiguration):
 
 
 class DeadlineConfiguration(FreshConfiguration):
-    """Days from the start to the upgrade deadline. A row that is not enabled has no opinion."""
+    """Days from the start to the upgrade deadline. A row that is not enabled sets nothing."""
 
     deadline_days = models.PositiveSmallIntegerField(
         _("deadline in days"), default=21, help_text=_("Days from the learner's start to their upgrade deadline.")
@@ -119,7 +119,7 @@ class DeadlineConfiguration(FreshConfiguration):
 
 
 class OptOutDeadlineConfiguration(DeadlineConfiguration):
-    """An organization's or a course's opinion, which may be that there is no deadline at all."""
+    """What an organization or a course sets, which may be that there is no deadline at all."""
 
     opt_out = models.BooleanField(_("no deadline"), default=False, help_text=_("Set no upgrade deadlines here."))
 
@@ -128,7 +128,7 @@ class OptOutDeadlineConfiguration(DeadlineConfiguration):
 
 
 class DynamicUpgradeDeadlineConfiguration(DeadlineConfiguration):
-    """The opinion of the whole platform. Personal data: `changed_by`, a member of staff."""
+    """What the whole platform sets. Personal data: `changed_by`, a member of staff."""
 
     class Meta(DeadlineConfiguration.Meta):
         verbose_name = _("upgrade deadline: platform")
@@ -140,7 +140,7 @@ class DynamicUpgradeDeadlineConfiguration(DeadlineConfiguration):
 
 
 class OrgDynamicUpgradeDeadlineConfiguration(OptOutDeadlineConfiguration):
-    """The opinion of one organization. Personal data: `changed_by`, a member of staff."""
+    """What one organization sets. Personal data: `changed_by`, a member of staff."""
 
     KEY_FIELDS = ("org_id",)
 
@@ -155,7 +155,7 @@ class OrgDynamicUpgradeDeadlineConfiguration(OptOutDeadlineConfiguration):
 
 
 class CourseDynamicUpgradeDeadlineConfiguration(OptOutDeadlineConfiguration):
-    """The opinion of one course. Personal data: `changed_by`, a member of staff."""
+    """What one course sets. Personal data: `changed_by`, a member of staff."""
 
     KEY_FIELDS = ("course_id",)
 
@@ -170,7 +170,7 @@ class CourseDynamicUpgradeDeadlineConfiguration(OptOutDeadlineConfiguration):
 
 
 class FlagOverride(FreshConfiguration):
-    """A waffle flag's answer for a part of the platform. A row that is not enabled has no opinion."""
+    """A waffle flag's answer for a part of the platform. A row that is not enabled sets nothing."""
 
     class Choice(models.TextChoices):
         ON = "on", _("On")

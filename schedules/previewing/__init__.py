@@ -95,14 +95,14 @@ def sample_message(
     *,
     site: Site | None = None,
     course_name: str | None = None,
-    own_words: Mapping[str, str] | None = None,
+    custom_text: Mapping[str, str] | None = None,
     address: str = ADDRESS,
     today: date | None = None,
 ) -> ScheduleMessage:
     """An edx-ace message to `address` about courses that are nowhere, as `site` would send it on `today`.
 
     Without a site it speaks for one that is nowhere either, but for what the settings say. `course_name` is the
-    first course's, `own_words` are the context's `own_…` keys. The recipient's id belongs to nobody.
+    first course's, `custom_text` are the context's `custom_…` keys. The recipient's id belongs to nobody.
     Raises `ConfigurationError` for a name, language or variant that is not there, and `SkipRecipient` for a
     variant that the message cannot have; see `variants_of`.
     """
@@ -122,7 +122,7 @@ def sample_message(
     resolver = resolver_class(run, site or _nowhere(), host)
     decision = _decision(resolver, message_name, host)
     message = compose(resolver, decision, override_address=address)
-    message.context.update(own_words or {}, tracking_pixel_urls=[])  # whoever looks at a sample opens no message
+    message.context.update(custom_text or {}, tracking_pixel_urls=[])  # whoever looks at a sample opens no message
     return message
 
 
@@ -133,7 +133,7 @@ def preview(
     *,
     site: Site | None = None,
     course_name: str | None = None,
-    own_words: Mapping[str, str] | None = None,
+    custom_text: Mapping[str, str] | None = None,
     address: str = ADDRESS,
     today: date | None = None,
 ) -> Preview:
@@ -144,7 +144,7 @@ def preview(
         variant,
         site=site,
         course_name=course_name,
-        own_words=own_words,
+        custom_text=custom_text,
         address=address,
         today=today,
     )

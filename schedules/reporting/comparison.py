@@ -15,9 +15,9 @@ from schedules.conf import conf
 from schedules.exceptions import HostError
 from schedules.host import Answers, Host, ask, get_host
 from schedules.reporting import ReportScope
-from schedules.reporting.draw import Enrolled, Group, Span, groups, spans_of_the_draw
+from schedules.reporting.assignment import Enrolled, Group, Span, groups, spans_of_the_draw
+from schedules.reporting.interpretation import LABELS, verdict
 from schedules.reporting.statistics import difference
-from schedules.reporting.verdicts import LABELS, verdict
 from schedules.reporting.words import number
 from schedules.values.data import EnrollmentKey, LearnerProgress
 from schedules.values.days import day_bounds

@@ -24,7 +24,7 @@ Status = ScheduledMessage.Status
 Messages = models.QuerySet[ScheduledMessage]
 
 #: Longer periods are refused: each day has a line, and two years of them are as many as anybody reads.
-MOST_DAYS = 731
+MAX_DAYS = 731
 
 _SETTLED_UNSENT = (Status.SKIPPED, Status.FAILED)
 

@@ -28,7 +28,7 @@ from schedules.exceptions import (
     DeliveryError,
     SchedulesError,
     SkipRecipient,
-    where,
+    redacted_traceback,
 )
 from schedules.values.outcomes import FailReason, SkipReason
 from schedules.values.runs import Run
@@ -117,7 +117,7 @@ def hand_over(message: ScheduleMessage) -> None:
             if is_transient(error):  # a policy's or a template's question to the database
                 raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
             raise faults.delivery_error(error, message.recipient.email_address or "") from error
-        log.error("Channel failed at message %s: %s", message.uuid, where(error))
+        log.error("Channel failed at message %s: %s", message.uuid, redacted_traceback(error))
         is_taken = True  # who was told that it was sent could not bear it; sent it is
     finally:
         _taken.reset(token)

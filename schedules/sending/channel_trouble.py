@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 
 from schedules.conf import conf
 from schedules.database.transient import is_transient
-from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, TurnLater
+from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, RateLimited
 from schedules.models import ChannelTrouble
 from schedules.values.outcomes import FailReason
 
@@ -110,7 +110,7 @@ class ChannelWatch:
             except Error as fault:
                 if not is_transient(fault):
                     raise
-                raise TurnLater(FailReason.INTERNAL_ERROR, type(fault).__name__, is_temporary=True) from fault
+                raise RateLimited(FailReason.INTERNAL_ERROR, type(fault).__name__, is_temporary=True) from fault
         if any(one.pk not in self._claimed for one in self._troubles):
             self._troubles = self._read()
             if error := self.blocked(now):

@@ -29,9 +29,9 @@ from schedules.exceptions import (
     HostError,
     OptedOut,
     Overtaken,
+    RateLimited,
     SkipRecipient,
-    TurnLater,
-    where,
+    redacted_traceback,
 )
 from schedules.finding.facts import Moment
 from schedules.gates import DELIVERY
@@ -61,7 +61,7 @@ from schedules.values.runs import Run
 
 log = logging.getLogger(__name__)
 
-USEFUL_LIFE_DAYS = 3
+MESSAGE_TTL_DAYS = 3
 
 
 def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
@@ -90,7 +90,7 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
             if time.monotonic() > end_of_work:
                 break
     if batch.left:
-        ledger.give_back(batch.left.values(), SHARED_CLOCK)
+        ledger.release(batch.left.values(), SHARED_CLOCK)
         batch.totals.pending += len(batch.left)
     return batch.totals
 
@@ -138,7 +138,7 @@ class _Batch:
         ledger.set_courses(row, decision.entry.course_ids)
         try:
             message = compose(self.resolver, decision, self._words)
-            rate_limit.wait_for_turn(conf.default_channel, SHARED_CLOCK)
+            rate_limit.wait(conf.default_channel, SHARED_CLOCK)
             with self.watch.handing_over(timezone.now()):
                 if not ledger.confirm(row, SHARED_CLOCK):  # the last thing before the hand-over
                     log.warning("Message %s is another worker's by now; this one stops", row.pk)
@@ -186,16 +186,16 @@ def unsent(error: Exception, decision: Decision) -> Outcome:
             return _not_taken(error)
     if is_transient(error):
         return replace(to_retry(FailReason.INTERNAL_ERROR, type(error).__name__), was_tried=False)
-    log.error("Message %s failed: %s", decision.entry.uuid, where(error))
+    log.error("Message %s failed: %s", decision.entry.uuid, redacted_traceback(error))
     return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
 
 
 def expires_at(row: ScheduledMessage) -> datetime:
-    """A message's useful life begins with the run that first claimed it, whatever day that was for.
+    """A message's time to live begins with the run that first claimed it, whatever day that was for.
 
     So it begins with its run, or before, where an earlier run had claimed it.
     """
-    days = conf.useful_life_days.get(row.run.message_type, USEFUL_LIFE_DAYS)
+    days = conf.message_ttl_days.get(row.run.message_type, MESSAGE_TTL_DAYS)
     return min(row.run.started_at, row.created) + timedelta(days=days)
 
 
@@ -243,7 +243,7 @@ def _not_taken(error: DeliveryError) -> Outcome:
     reason = FailReason(error.reason)
     if not error.is_temporary:
         return failed(reason, error.detail)
-    was_tried = not isinstance(error, TurnLater | ChannelUnavailable)
+    was_tried = not isinstance(error, RateLimited | ChannelUnavailable)
     return replace(to_retry(reason, error.detail, error.retry_at), was_tried=was_tried, is_known=error.is_known)
 
 

@@ -49,7 +49,7 @@ def tracked(resolver: Resolver, entry: Entry) -> TrackedMessage:
 def tracking_context(resolver: Resolver, entry: Entry, context: Mapping[str, Any]) -> dict[str, Any]:
     """The links of `context` that lead to pages of the platform, with UTM parameters and by our redirect; and pixels.
 
-    Links that a course's or site's own words hold stay as they were written. To leave is no click.
+    Links that a course's or site's custom text holds stay as they were written. To leave is no click.
     """
     message = tracked(resolver, entry)
     domain, parameters = resolver.site.domain, utm_parameters(message)

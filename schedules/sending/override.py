@@ -81,6 +81,6 @@ def _sent(
 
 
 def _hand_over(message: ScheduleMessage, watch: ChannelWatch) -> None:
-    rate_limit.wait_for_turn(conf.default_channel, SHARED_CLOCK)
+    rate_limit.wait(conf.default_channel, SHARED_CLOCK)
     with watch.handing_over(timezone.now()):
         hand_over(message)

@@ -25,7 +25,7 @@ from schedules import ledger
 from schedules.conf import conf
 from schedules.database.clock import SHARED_CLOCK
 from schedules.enrolling import course_changes
-from schedules.exceptions import HostError, redacted, where
+from schedules.exceptions import HostError, redacted, redacted_traceback
 from schedules.finding.facts import Moment
 from schedules.message_types import MessageTypeGoneError, resolver_for
 from schedules.message_types.deciding import Decision, decide
@@ -33,7 +33,7 @@ from schedules.message_types.resolver import Resolver
 from schedules.models import Schedule, SendRun
 from schedules.sending import delivering, override
 from schedules.tracking import engagement, segment
-from schedules.values.data import CourseFact, Reaction
+from schedules.values.data import CourseFact, Engagement
 from schedules.values.outcomes import Outcome, Totals
 from schedules.values.runs import BINS, Run, RunOrigin
 from schedules.values.text import without_addresses
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 #: Messages that one pass of `recover` takes over; it makes as many passes as it needs.
-TAKE_OVER_AT_ONCE = 1000
+RECLAIM_BATCH_SIZE = 1000
 
 #: Before an open or a click that met a database that was away is noted again; doubled each time.
 SECONDS_BEFORE_NOTING = 30
@@ -89,7 +89,7 @@ def resolve_bin(*, bin_number: int, **arguments: Any) -> dict[str, Any]:
             decisions = decide(resolver, schedules, timezone.now(), Moment.FINDING)
             errors += _enqueue_batches(run, _claim(run, decisions, totals), totals)
         if ledger.record_bin(run, bin_number, totals.found):
-            ledger.settle(run, timezone.now())
+            ledger.finalize(run, timezone.now())
     return {**totals.as_dict(), "errors": errors}
 
 
@@ -116,7 +116,7 @@ def deliver_batch(*, ids: Sequence[str], **arguments: Any) -> dict[str, Any]:
     run = _run(arguments)
     with segment.flushing():
         totals = delivering.deliver_batch(run, list(map(UUID, ids)), timezone.now())
-        ledger.settle(run, timezone.now())
+        ledger.finalize(run, timezone.now())
     return totals.as_dict()
 
 
@@ -128,18 +128,18 @@ def recover() -> dict[str, Any]:
     Run it every minute or so; twice at once does no harm.
     """
     now, totals = timezone.now(), Totals()
-    for row, bins in ledger.take_over_bins(SHARED_CLOCK, oldest=now - timedelta(days=delivering.USEFUL_LIFE_DAYS)):
+    for row, bins in ledger.reclaim_bins(SHARED_CLOCK, oldest=now - timedelta(days=delivering.MESSAGE_TTL_DAYS)):
         for bin_number in bins:
             totals.add(_enqueue(resolve_bin, _run_of(row), bin_number=bin_number) or {})
         if not bins:  # who settled its last message may have died before saying that the run is finished
-            ledger.settle(_run_of(row), now)
-    while rows := ledger.take_over(SHARED_CLOCK, TAKE_OVER_AT_ONCE):
+            ledger.finalize(_run_of(row), now)
+    while rows := ledger.reclaim(SHARED_CLOCK, RECLAIM_BATCH_SIZE):
         by_run = defaultdict(list)
         for message in rows:
             by_run[message.run].append(str(message.pk))
         for row, ids in by_run.items():
             _enqueue_batches(_run_of(row), ids, totals)
-    for course_id in course_changes.take_over(now):
+    for course_id in course_changes.reclaim(now):
         _enqueue_course(course_id, now)
     return totals.as_dict()
 
@@ -169,22 +169,22 @@ def _enqueue_course(course_id: str, now: datetime) -> None:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
             follow_course.apply_async(**sending, connection=connection, retry=False)  # type: ignore[call-arg]
     except Exception as error:  # noqa: BLE001 - each broker has errors of its own
-        log.warning("The queue did not take that %s changed; recover will: %s", course_id, where(error))
+        log.warning("The queue did not take that %s changed; recover will: %s", course_id, redacted_traceback(error))
         course_changes.release(course_id, now)
 
 
 @shared_task(name="schedules.tasks.note_reaction", bind=True, acks_late=True, ignore_result=True, max_retries=8)
 @redacted
-def note_reaction(self: Any, *, uuid: str, reaction: str, at: str) -> None:
+def record_engagement(self: Any, *, uuid: str, reaction: str, at: str) -> None:
     """Keep when a message was opened or clicked, once the database takes it again; for about two hours."""
-    if not engagement.note(UUID(uuid), Reaction(reaction), datetime.fromisoformat(at)):
+    if not engagement.record(UUID(uuid), Engagement(reaction), datetime.fromisoformat(at)):
         raise self.retry(countdown=SECONDS_BEFORE_NOTING * 2**self.request.retries)
 
 
-def note_later(uuid: UUID, reaction: Reaction, at: datetime) -> None:
+def record_engagement_later(uuid: UUID, kind: Engagement, at: datetime) -> None:
     """Queue it. Whatever the broker raises is the caller's."""
-    task: Any = note_reaction
-    arguments = {"uuid": str(uuid), "reaction": reaction.value, "at": at.isoformat()}
+    task: Any = record_engagement
+    arguments = {"uuid": str(uuid), "reaction": kind.value, "at": at.isoformat()}
     task.apply_async(kwargs=arguments, countdown=SECONDS_BEFORE_NOTING, queue=conf.routing_key)
 
 
@@ -194,7 +194,7 @@ def _reported(run: Run, bin_number: int, errors: list[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001
-        said = without_addresses(str(error)) if isinstance(error, HostError) else where(error)
+        said = without_addresses(str(error)) if isinstance(error, HostError) else redacted_traceback(error)
         log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, said)
         errors.append(type(error).__name__)
 
@@ -247,7 +247,7 @@ def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
     if result.successful():
         answer: dict[str, Any] = result.get(disable_sync_subtasks=False)  # it is there already
         return answer
-    log.error("Task of run %s failed: %s", run.uuid, where(result.result))
+    log.error("Task of run %s failed: %s", run.uuid, redacted_traceback(result.result))
     return {"errors": [type(result.result).__name__]}
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import django
 from django.apps import apps
-from django.conf import settings
 from django.core.signals import setting_changed
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils.translation import templatize, to_locale
 
+from schedules.conf import conf
 from schedules.values.languages import SOURCE
 
 FILES = ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html", "words.txt")
@@ -55,7 +55,7 @@ def is_translated(message_name: str, language: str) -> bool:
 def _catalogs(language: str) -> gettext.NullTranslations:
     """All catalogs that Django reads for a language, and after the last of them nothing: not the default language."""
     folders: list[str | Path] = [
-        *settings.LOCALE_PATHS,
+        *conf.locale_paths,
         *(Path(app.path) / "locale" for app in apps.get_app_configs()),
         Path(django.__file__).parent / "conf" / "locale",
     ]

@@ -13,12 +13,12 @@ from django.core.cache import cache
 
 from schedules import ledger
 from schedules.database.transient import is_transient, reconnect
-from schedules.exceptions import where
+from schedules.exceptions import redacted_traceback
 from schedules.host import get_host
 from schedules.models import ScheduledMessage
 from schedules.sites import google_analytics_id, google_analytics_secret, site_values
 from schedules.tracking import TrackedMessage, ga4
-from schedules.values.data import Reaction
+from schedules.values.data import Engagement
 
 log = logging.getLogger(__name__)
 
@@ -26,24 +26,24 @@ log = logging.getLogger(__name__)
 SECONDS_KNOWN = 3600
 
 
-def note(uuid: UUID, reaction: Reaction, now: datetime) -> bool:
+def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
     """Keep in the ledger when it first happened; Google is told of an open, if the site wants that. Never raises.
 
     Returns false where it is to be noted again later, for the database is away; nobody waits for that here.
     """
     try:
-        key = f"schedules.{reaction}.{uuid.hex}"
+        key = f"schedules.{engagement}.{uuid.hex}"
         if cache.get(key):
             return True
-        is_first = ledger.note(uuid, reaction, now)
+        is_first = ledger.record_engagement(uuid, engagement, now)
         cache.set(key, True, SECONDS_KNOWN)
-        if is_first and reaction == Reaction.OPENED:
+        if is_first and engagement == Engagement.OPENED:
             _tell_google(uuid)
     except Exception as error:  # noqa: BLE001
         if is_transient(error):
             reconnect(ScheduledMessage)
             return False
-        log.error("Message %s was %s, which could not be noted: %s", uuid, reaction, where(error))
+        log.error("Message %s was %s, which could not be noted: %s", uuid, engagement, redacted_traceback(error))
     return True
 
 

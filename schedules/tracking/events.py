@@ -13,7 +13,7 @@ from schedules.tracking import TrackedMessage
 EMAIL_SENT = "edx.bi.email.sent"
 SCHEDULE_SUPPRESSED = "edx.bi.schedule.suppressed"
 
-_MOST_COURSES = 10
+_MAX_COURSES = 10
 
 #: The uuid5 namespace of events that have no message.
 _NAMESPACE = UUID("0f5a3f7e-6f0b-4c1d-8f0e-3f0a6f6f2a9b")
@@ -43,7 +43,7 @@ def email_sent(message: TrackedMessage, *, user_id: int, language: str) -> Event
             "name": message.name,
             "primary_course_id": message.primary_course_id,
             "language": language,
-            "course_ids": list(message.course_ids[:_MOST_COURSES]),
+            "course_ids": list(message.course_ids[:_MAX_COURSES]),
             "num_courses": len(message.course_ids),
             "nonInteraction": 1,
         },

@@ -31,12 +31,12 @@ _MEASUREMENT_ID = re.compile(r"G-[A-Z0-9]+")
 
 #: So many may wait for Google; what comes then is dropped. An answer is waited for so long, and the end of a
 #: process for as long as this.
-MOST_WAITING = 1000
+MAX_WAITING = 1000
 TIMEOUT_SECONDS = 5
-MOST_FLUSH_SECONDS = 3.0
+MAX_FLUSH_SECONDS = 3.0
 
 # Google takes no longer values, but for `page_location`, and drops an event that has one.
-_MOST_CHARACTERS = 100
+_MAX_CHARACTERS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,7 @@ def opened(message: TrackedMessage) -> dict[str, Any]:
         "campaign": message.name,
         "content": uuid,
     }
-    params = {name: value[:_MOST_CHARACTERS] for name, value in values.items()}
+    params = {name: value[:_MAX_CHARACTERS] for name, value in values.items()}
     params["page_location"] = (
         f"{site_root(message.site_domain)}/email/{message.app_label}/{message.name}/{message.send_uuid}/{uuid}"
     )
@@ -77,7 +77,7 @@ def opened(message: TrackedMessage) -> dict[str, Any]:
 
 
 def flush() -> None:
-    """Wait until this process's events have left, `MOST_FLUSH_SECONDS` at most."""
+    """Wait until this process's events have left, `MAX_FLUSH_SECONDS` at most."""
     sender = _senders.get(os.getpid())
     if sender is not None:
         sender.flush()
@@ -94,7 +94,7 @@ class _Sender:
     """A queue and the thread that empties it, for one process."""
 
     def __init__(self) -> None:
-        self._queue: Queue[_Hit] = Queue(MOST_WAITING)
+        self._queue: Queue[_Hit] = Queue(MAX_WAITING)
         Thread(target=self._send_all, name="schedules-ga4", daemon=True).start()
         atexit.register(flush)  # of the process that ends: a fork inherits the registration
 
@@ -105,7 +105,7 @@ class _Sender:
             log.warning("An open of message %s was dropped: too many wait for Google", hit.body["client_id"])
 
     def flush(self) -> None:
-        end = time.monotonic() + MOST_FLUSH_SECONDS
+        end = time.monotonic() + MAX_FLUSH_SECONDS
         while self._queue.unfinished_tasks and time.monotonic() < end:
             time.sleep(0.01)
 

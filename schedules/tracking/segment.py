@@ -15,19 +15,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from schedules.conf import conf
-from schedules.exceptions import where
+from schedules.exceptions import redacted_traceback
 from schedules.tracking.events import Event
 
 log = logging.getLogger(__name__)
 
 #: How long the end of a batch waits for Segment. What has not left by then goes on leaving in the background.
-MOST_FLUSH_SECONDS = 3.0
+MAX_FLUSH_SECONDS = 3.0
 
 #: Of the thread: an answer is waited for so long, what was refused is tried so often again, and then it is dropped.
 TIMEOUT_SECONDS = 5
 RETRIES = 6
-MOST_BACKOFF_SECONDS = 60
-MOST_RATE_LIMIT_SECONDS = 300
+MAX_BACKOFF_SECONDS = 60
+MAX_RATE_LIMIT_SECONDS = 300
 
 #: How long the thread waits for events to fill a request; an event that comes alone waits so long.
 GATHER_SECONDS = 0.2
@@ -42,7 +42,7 @@ def track(event: Event) -> None:
     except ImportError:
         log.error("Event %s was not queued for Segment: its library is missing (schedules.W008)", event.id)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not worth a message or an enrollment
-        log.error("Event %s was not queued for Segment: %s", event.id, where(error))
+        log.error("Event %s was not queued for Segment: %s", event.id, redacted_traceback(error))
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def flushing() -> Iterator[None]:
 
 
 def flush() -> None:
-    """Wait until this process's events have left: `MOST_FLUSH_SECONDS` at most, and not again while old ones wait."""
+    """Wait until this process's events have left: `MAX_FLUSH_SECONDS` at most, and not again while old ones wait."""
     if _current is not None:
         _current.flush()
 
@@ -72,8 +72,8 @@ class _Sender:
             host=url,
             timeout=TIMEOUT_SECONDS,
             max_retries=RETRIES,
-            max_total_backoff_duration=MOST_BACKOFF_SECONDS,
-            max_rate_limit_duration=MOST_RATE_LIMIT_SECONDS,
+            max_total_backoff_duration=MAX_BACKOFF_SECONDS,
+            max_rate_limit_duration=MAX_RATE_LIMIT_SECONDS,
             upload_interval=GATHER_SECONDS,
             on_error=_note_loss,
         )
@@ -93,7 +93,7 @@ class _Sender:
         """As the client's own `flush()`, which would wait for ever, and for as long as Segment hangs at each batch."""
         queue = self._client.queue
         with queue.all_tasks_done:
-            seconds = 0 if self._is_stuck else MOST_FLUSH_SECONDS
+            seconds = 0 if self._is_stuck else MAX_FLUSH_SECONDS
             self._is_stuck = not queue.all_tasks_done.wait_for(lambda: not queue.unfinished_tasks, seconds)
 
 

@@ -17,7 +17,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from schedules import ledger
-from schedules.exceptions import where
+from schedules.exceptions import redacted_traceback
 from schedules.host import ask, get_host
 from schedules.message_types import usable_resolvers
 from schedules.models import Schedule, ScheduledMessage
@@ -25,7 +25,7 @@ from schedules.optouts import OptOutScope, opt_in, opt_out, scopes_of
 from schedules.sites import dashboard_url, site_values
 from schedules.unsubscribe.links import Token, read_token
 from schedules.values import languages
-from schedules.values.data import Course, EnrollmentKey, Reaction
+from schedules.values.data import Course, Engagement, EnrollmentKey
 from schedules.values.links import absolute_url
 from schedules.values.text import one_line
 
@@ -141,7 +141,7 @@ class Link:
             return
         (opt_in if is_wanted else opt_out)(self.token.user_id, choice.scope)
         if self.token.message_uuid and not is_wanted:
-            ledger.note(self.token.message_uuid, Reaction.OPTED_OUT, now)
+            ledger.record_engagement(self.token.message_uuid, Engagement.OPTED_OUT, now)
 
     def _choice(self, scope: OptOutScope, stopped: Sequence[OptOutScope], by_host: Collection[OptOutScope]) -> Choice:
         is_stopped = scope in stopped or scope in by_host
@@ -207,5 +207,5 @@ def _whatever(question: Callable[[], Any]) -> Any:
     try:
         return question()
     except Exception as error:  # noqa: BLE001
-        log.warning("The unsubscribe page does without the host's answer: %s", where(error))
+        log.warning("The unsubscribe page does without the host's answer: %s", redacted_traceback(error))
         return None

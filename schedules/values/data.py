@@ -25,7 +25,7 @@ class ExperienceType(IntEnum):
     COURSE_UPDATES = 1
 
 
-class Reaction(StrEnum):
+class Engagement(StrEnum):
     """What a learner, or a machine of theirs, can do with a message: the ledger's columns, less `_at`."""
 
     OPENED = "opened"

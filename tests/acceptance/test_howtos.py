@@ -45,7 +45,8 @@ class Reader:
         return self.printed
 
     def set(self, text):
-        values = {"INSTALLED_APPS": list(self.settings.INSTALLED_APPS), "SCHEDULES": dict(self.settings.SCHEDULES)}
+        others = [app for app in self.settings.INSTALLED_APPS if not app.startswith("tests.hosts")]  # they welcome, too
+        values = {"INSTALLED_APPS": others, "SCHEDULES": dict(self.settings.SCHEDULES)}
         exec(text, {}, values)  # noqa: S102 - a page of our own
         for key, value in values.items():
             setattr(self.settings, key, value)
@@ -112,7 +113,8 @@ def test_a_message_type_is_added_by_the_how_to_alone(follow, mailbox, admin_clie
     messages = [path.read_text("utf-8") for path in mailbox.glob("20*.html")]
     assert len(messages) == 4  # those of the test, too
     for message in messages:
-        assert all(sentence in message for sentence in [*sentences, "take the first lesson when it suits you."])
+        missing = [one for one in [*sentences, "take the first lesson when it suits you."] if one not in message]
+        assert missing == []
         assert "Learn something new today" not in message
     assert "Welcome to Course 1" in "".join(messages)
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 ALL_DAYS = {"RECURRING_NUDGE_DAYS": [3, 10, 19]}
 
 #: Gmail cuts a message off at 102 kB.
-MOST_BYTES = 100_000
+MAX_BYTES = 100_000
 
 #: Those who read with anything else are few: https://www.caniemail.com/clients/
 CLIENTS = ("gmail.*", "outlook.*", "apple-mail.*", "samsung-email.*", "yahoo.*", "thunderbird.*")
@@ -234,7 +234,7 @@ def test_every_link_leads_somewhere(previews):
 
 
 def test_no_message_is_so_long_that_gmail_cuts_it_off(previews):
-    assert [name_of(shown) for shown in previews if len(shown.html.encode()) >= MOST_BYTES] == []
+    assert [name_of(shown) for shown in previews if len(shown.html.encode()) >= MAX_BYTES] == []
 
 
 def test_a_message_says_its_language_and_direction(previews):

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from markdown_it import MarkdownIt
 
 from schedules import custom_text
-from schedules.models import OwnWords
+from schedules.models import CustomText
 from schedules.values import languages, markup
 from schedules.values.outcomes import FailReason, failed
 from schedules.values.text import MAX_DETAIL_CHARACTERS, without_addresses
@@ -38,7 +38,7 @@ def parsed(monkeypatch):
 @pytest.mark.parametrize(("field", "limit"), [("intro", 3000), ("subject", 150), ("button_label", 40)])
 @pytest.mark.parametrize("page", ["preview", "send"])
 def test_custom_text_that_is_too_long_is_refused_before_it_is_read(admin_client, parsed, field, limit, page):
-    url, accept = f"/admin/schedules/ownwords/{page}/", {"accept": "application/json"}
+    url, accept = f"/admin/schedules/customtext/{page}/", {"accept": "application/json"}
     answer = admin_client.post(url, {**FORM, field: LONG}, headers=accept).json()
     (said,) = answer["errors"][field]
     assert f"at most {limit} characters" in said
@@ -49,7 +49,7 @@ def test_custom_text_that_is_too_long_is_refused_before_it_is_read(admin_client,
 
 def test_custom_text_that_is_just_short_enough_is_read(admin_client, parsed):
     text = "word " * 599 + "words"
-    url, accept = "/admin/schedules/ownwords/preview/", {"accept": "application/json"}
+    url, accept = "/admin/schedules/customtext/preview/", {"accept": "application/json"}
     answer = admin_client.post(url, {**FORM, "intro": text}, headers=accept).json()
     assert answer["errors"] == {}
     assert len(text) == max(parsed) == markup.MAX_CHARACTERS
@@ -60,7 +60,7 @@ def test_a_script_is_told_each_mistake_once_and_no_host_or_folder_is_asked_about
     monkeypatch.setattr("schedules.contrib.lms.host.LmsHost.courses", lambda self, ids: asked.extend(ids) or {})
     fields = ("course_id", "message_name", "language", "subject", "intro", "button_label")
     with pytest.raises(ValidationError) as refusal:
-        OwnWords(site=Site.objects.get(), **dict.fromkeys(fields, "x" * 100_000)).save()
+        CustomText(site=Site.objects.get(), **dict.fromkeys(fields, "x" * 100_000)).save()
     told = refusal.value.message_dict
     assert {field: len(lines) for field, lines in told.items()} == dict.fromkeys(fields, 1)
     assert (asked, parsed) == ([], [])
@@ -68,7 +68,9 @@ def test_a_script_is_told_each_mistake_once_and_no_host_or_folder_is_asked_about
 
 def test_custom_text_that_a_script_stored_too_long_is_not_read_and_the_templates_words_are_sent(email_channel, parsed):
     site = open_site()
-    OwnWords.objects.bulk_create([OwnWords(site=site, message_name="recurringnudge_day3", enabled=True, intro=LONG)])
+    CustomText.objects.bulk_create(
+        [CustomText(site=site, message_name="recurringnudge_day3", enabled=True, intro=LONG)]
+    )
     enroll(make_learner(), make_course())
     send_nudges()
     assert len(email_channel) == 1

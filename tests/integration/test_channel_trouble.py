@@ -184,7 +184,7 @@ def test_waiting_says_what_for_and_stays_until_it_is_mended(our_channel, server,
 def test_when_its_useful_life_ends_a_message_has_failed_with_what_kept_it_back(our_channel, server, settings):
     settings.SCHEDULES = {
         **settings.SCHEDULES,
-        "USEFUL_LIFE_DAYS": {"recurring_nudge": 1},
+        "MESSAGE_TTL_DAYS": {"recurring_nudge": 1},
         "RETRY_SECONDS": 3600,
     }
     make_school(2)

@@ -207,7 +207,7 @@ def day_30(settings, tmp_path):
     return folder
 
 
-def test_a_copied_folder_is_in_order_and_says_its_own_words(day_30):
+def test_a_copied_folder_is_in_order_and_says_its_custom_text(day_30):
     (day_30 / "words.txt").write_text(
         '{% extends "schedules/edx_ace/common/nudge_words.txt" %}{% block heading %}A month has passed{% endblock %}'
     )

@@ -17,7 +17,7 @@ from schedules.daily import run_day
 from schedules.finding.facts import Moment
 from schedules.message_types import resolver_for
 from schedules.message_types.deciding import decide as decided
-from schedules.models import OwnWords, Schedule, ScheduledMessage, SendRun
+from schedules.models import CustomText, Schedule, ScheduledMessage, SendRun
 from schedules.sending import delivering
 from schedules.values.days import start_of_day
 from schedules.values.runs import BINS, Run, RunOrigin
@@ -272,7 +272,7 @@ def test_a_midnight_is_named_as_the_end_of_the_day_before(email_channel, setting
     due_to_upgrade("bob", garden, water, deadline=expires_at)
     target = start_of_day(TODAY + timedelta(days=2), api.conf.time_zone)
     today = TODAY if expires_at >= target else TODAY - timedelta(days=1)
-    OwnWords.objects.create(
+    CustomText.objects.create(
         site=Site.objects.get(),
         enabled=True,
         message_name="upgradereminder",

@@ -440,7 +440,7 @@ def test_pages_hold_whole_learners_and_leave_nobody_out(site, settings):
 
 
 def test_a_large_group_is_sampled_by_whole_bins(site, monkeypatch):
-    monkeypatch.setattr(draw, "MOST_LEARNERS", 10)
+    monkeypatch.setattr(draw, "MAX_LEARNERS", 10)
     mine, others = schedule(make_learners(2 * BINS)), hold_back(site, make_learners(10))
     asked = set()
 
@@ -456,7 +456,7 @@ def test_a_large_group_is_sampled_by_whole_bins(site, monkeypatch):
 
 
 def test_one_bin_is_compared_however_large_it_is(site, monkeypatch):
-    monkeypatch.setattr(draw, "MOST_LEARNERS", 1)
+    monkeypatch.setattr(draw, "MAX_LEARNERS", 1)
     hold_back(site, make_learners(3 * BINS))
     found = compare(scope_of(site), NOW, FakeHost(progress=did(User.objects.values_list("pk", flat=True))))
     assert found.held_back_count == 3

@@ -14,7 +14,7 @@ from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import api
 from schedules.database import transient
-from schedules.models import ChannelPace, ScheduledMessage, SendRun
+from schedules.models import ChannelRate, ScheduledMessage, SendRun
 from schedules.sending import ace, delivering
 from schedules.values.runs import BINS
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform, why
@@ -140,7 +140,7 @@ def test_what_a_channel_took_is_recorded_however_long_the_database_is_read_only(
 def test_after_its_useful_life_nobody_would_send_it_again_so_nobody_waits(database, channel):
     database.table = ScheduledMessage._meta.db_table
     channel.at_yes = lambda: database.away_for(86400)
-    begun = timezone.now() - timedelta(days=delivering.USEFUL_LIFE_DAYS, minutes=-15)
+    begun = timezone.now() - timedelta(days=delivering.MESSAGE_TTL_DAYS, minutes=-15)
     api.enqueue_day("recurring_nudge", api.find_site("example.com"), TODAY, now=begun)
     assert len(channel) == 1
     assert 0 < database.seconds < 16 * 60
@@ -194,7 +194,7 @@ def _die():
 
 def test_the_rate_limit_waits_too_and_costs_nobody_a_try(database, channel, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, "MESSAGES_PER_SECOND": {"django_email": 100}, "RETRY_ATTEMPTS": 1}
-    database.table = ChannelPace._meta.db_table
+    database.table = ChannelRate._meta.db_table
     database.refuses = lambda: len(database.refused) < 3
     send()
     assert statuses() == [Status.CLAIMED] * 3

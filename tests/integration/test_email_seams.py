@@ -1,4 +1,4 @@
-"""What hosts and neighbors put into the e-mails: names, own words, pictures, a way out, colors and styles."""
+"""What hosts and neighbors put into the e-mails: names, custom text, pictures, a way out, colors and styles."""
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ def test_a_name_of_the_other_direction_is_isolated() -> None:
     assert '<span dir="auto">דנה</span>' in hebrew.body_html
 
 
-# Own words ----------------------------------------------------------------------------------------
+# Custom text ----------------------------------------------------------------------------------------
 
 OWN = {
-    "own_subject": "Bees & “friends”",
-    "own_intro_html": '<p>The <strong>bees</strong> are <a href="https://bees.example/?a=1&amp;b=2">back</a>.</p>',
-    "own_intro_text": "The bees are back: https://bees.example/?a=1&b=2",
-    "own_button_label": "Visit <them>",
+    "custom_subject": "Bees & “friends”",
+    "custom_intro_html": '<p>The <strong>bees</strong> are <a href="https://bees.example/?a=1&amp;b=2">back</a>.</p>',
+    "custom_intro_text": "The bees are back: https://bees.example/?a=1&b=2",
+    "custom_button_label": "Visit <them>",
 }
 
 
 @every_message
 @every_language
-def test_own_words_take_the_place_of_the_templates(name: str, is_several: bool, language: str) -> None:
+def test_custom_text_take_the_place_of_the_templates(name: str, is_several: bool, language: str) -> None:
     plain = render(name, is_several, language=language, learner_name="Ada")
     own = render(name, is_several, language=language, learner_name="Ada", **OWN)
     assert own.subject == "Bees & “friends”"
@@ -99,11 +99,11 @@ def test_own_words_take_the_place_of_the_templates(name: str, is_several: bool, 
 
 
 @every_message
-def test_empty_own_words_change_nothing(name: str, is_several: bool) -> None:
+def test_empty_custom_text_change_nothing(name: str, is_several: bool) -> None:
     assert render(name, is_several, **dict.fromkeys(OWN, "")) == render(name, is_several)
 
 
-def test_own_words_look_like_all_others() -> None:
+def test_custom_text_look_like_all_others() -> None:
     html = render("recurringnudge_day3", **OWN).body_html
     assert re.search(r'<a href="https://bees.example/[^"]*" style="color: #17654a;">back</a>', html)
     assert '<p style="margin: 0 0 16px;">The' in html

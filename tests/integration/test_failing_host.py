@@ -14,7 +14,7 @@ from schedules.contrib.lms.host import LmsHost
 from schedules.daily import run_day
 from schedules.exceptions import HostError
 from schedules.host import Host
-from schedules.models import OptOut, OwnWords, Schedule, ScheduledMessage
+from schedules.models import CustomText, OptOut, Schedule, ScheduledMessage
 from schedules.optouts import BulkEmailOptoutPolicy
 from schedules.unsubscribe.links import Token, page_path
 from tests.integration.test_no_addresses import (  # noqa: F401 - `said` is a fixture
@@ -89,13 +89,13 @@ def ways_in(site, course, broker, client, admin_client):
     yield partial(client.post, unsubscribe, {"List-Unsubscribe": "One-Click"})
     yield partial(client.get, reverse("schedules:health", args=["example.com"]))
     yield partial(client.get, reverse("schedules:click", args=["damaged", ""]))
-    for model in ("schedule", "scheduledmessage", "sendrun", "report", "ownwords", "optout"):
+    for model in ("schedule", "scheduledmessage", "sendrun", "report", "customtext", "optout"):
         yield partial(admin_client.get, reverse(f"admin:schedules_{model}_changelist"))
     for problem in ("start-before-course", "unknown-course", "not-self-paced"):
         yield partial(admin_client.get, reverse("admin:schedules_schedule_changelist"), {"problem": problem})
     yield partial(admin_client.get, reverse("admin:schedules_report_changelist"), {"site": site.pk, "compare": "on"})
     words = {"site": site.pk, "course_id": course_id, "message_name": "recurringnudge_day3", "subject": "Come"}
-    yield partial(admin_client.post, reverse("admin:schedules_ownwords_add"), words)
+    yield partial(admin_client.post, reverse("admin:schedules_customtext_add"), words)
     yield partial(api.learner_erased, alice.pk)
 
 
@@ -130,7 +130,7 @@ def test_no_way_in_repeats_the_words_of_a_host(
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
     perform(broker())  # the learners are found, their messages wait in the queue
     assert ScheduledMessage.objects.filter(status="claimed").exists()
-    OwnWords.objects.create(site=site, message_name="recurringnudge_day3", subject="Come back", enabled=True)
+    CustomText.objects.create(site=site, message_name="recurringnudge_day3", subject="Come back", enabled=True)
     monkeypatch.setattr(FailingHost, "failing", frozenset(failing))
     monkeypatch.setattr(FailingHost, "error", error)
     for way in ways_in(site, course, broker, client, admin_client):

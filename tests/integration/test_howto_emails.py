@@ -87,8 +87,8 @@ def test_a_whole_template(settings, tmp_path):
     assert preview("courseupdate", "en").subject == "Week 1: Soil & Seeds"
 
 
-def test_the_sample_of_own_words_can_be_written():
-    (sample,) = samples("own-words", "markdown")
+def test_the_sample_of_custom_text_can_be_written():
+    (sample,) = samples("custom-text", "markdown")
     check_markdown(sample, PLACEHOLDERS)
     values = {"name": "Alice", "course": "A Garden in a Year"}
     assert Markdown(sample).text(values) == (

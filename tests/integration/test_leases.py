@@ -72,10 +72,10 @@ def settle(row, outcome, now=END):
     ledger.record([row.pk], outcome, now, row.lease)
 
 
-def take_over(uuid, run, way):
+def reclaim(uuid, run, way):
     """How others come to hold a message whose lease ran out."""
     if way == "recover":
-        assert len(ledger.take_over(LATER, 10)) == 1
+        assert len(ledger.reclaim(LATER, 10)) == 1
     else:
         user_id = ScheduledMessage.objects.get().user_id
         entry = Entry(uuid=uuid, user_id=user_id, schedule_id=None, name="recurringnudge_day3", course_ids=("course",))
@@ -95,14 +95,14 @@ def test_while_nobody_took_it_over_the_holder_is_believed_though_its_lease_ran_o
 @pytest.mark.parametrize("way", ["recover", "run again"])
 def test_whoever_took_it_over_is_not_overruled(uuid, run, way, theirs, ours):
     stale = lease(uuid, NOW)
-    take_over(uuid, run, way)
+    reclaim(uuid, run, way)
     if theirs is not None:  # null: it waits in the queue
         holder = lease(uuid, LATER)
         if theirs != "leased":
             settle(holder, theirs)
     before = stored()
     settle(stale, ours)
-    ledger.give_back([stale], END)
+    ledger.release([stale], END)
     assert stored() == before
 
 
@@ -110,7 +110,7 @@ def test_whoever_took_it_over_is_not_overruled(uuid, run, way, theirs, ours):
 @pytest.mark.parametrize("way", ["recover", "run again"])
 def test_what_was_sent_is_sent_however_late_that_is_heard(uuid, run, way, theirs):
     stale = lease(uuid, NOW)
-    take_over(uuid, run, way)
+    reclaim(uuid, run, way)
     if theirs is not None:
         holder = lease(uuid, LATER)
         if theirs != "leased":
@@ -123,20 +123,20 @@ def test_what_was_sent_is_sent_however_late_that_is_heard(uuid, run, way, theirs
         for outcome in (*NOT_SENT, SENT):
             settle(holder, outcome, END + timedelta(seconds=1))
     assert stored() == row
-    assert ledger.take_over(END + timedelta(days=1), 10) == []
+    assert ledger.reclaim(END + timedelta(days=1), 10) == []
 
 
 @pytest.mark.all_bins
 def test_a_run_that_is_finished_counts_what_is_heard_late(uuid, run):
     stale = lease(uuid, NOW)
-    take_over(uuid, run, "recover")
+    reclaim(uuid, run, "recover")
     settle(lease(uuid, LATER), FAILED)
     for bin_number in range(BINS):
         ledger.record_bin(run, bin_number, int(bin_number == 0))
-    ledger.settle(run, END)
+    ledger.finalize(run, END)
     assert SendRun.objects.get().counts["failed"] == {"channel-refused": 1}
     settle(stale, SENT)
-    ledger.settle(run, END + timedelta(minutes=1))
+    ledger.finalize(run, END + timedelta(minutes=1))
     row = SendRun.objects.get()
     assert (row.counts["sent"], row.counts["failed"], row.finished_at) == (1, {}, END)
 
@@ -150,7 +150,7 @@ def test_a_run_that_decides_late_does_not_settle_what_a_worker_holds(uuid):
 
 
 def test_a_batch_gives_back_what_it_holds_and_nothing_else(uuid):
-    ledger.give_back([lease(uuid, NOW)], END)
+    ledger.release([lease(uuid, NOW)], END)
     assert (stored()["status"], stored()["attempts"], stored()["leased_until"]) == (Status.CLAIMED, 0, END)
 
 
@@ -261,7 +261,7 @@ def test_a_worker_that_was_overtaken_sends_no_more_than_what_it_was_sending(susp
 def test_a_worker_that_was_overtaken_gives_back_nothing_that_others_hold(suspended, email_channel):
     def be_overtaken():
         let_leases_run_out()
-        taken = ledger.take_over(timezone.now(), 10)
+        taken = ledger.reclaim(timezone.now(), 10)
         holders.extend(ledger.lease([row.pk for row in taken], timezone.now()))
 
     holders = []
@@ -314,11 +314,11 @@ def test_a_worker_whose_clock_is_wrong_holds_what_it_leased(suspended, email_cha
 
 def test_of_two_leases_that_end_at_the_same_instant_each_is_its_holders(uuid, run):
     first = lease(uuid, NOW)
-    take_over(uuid, run, "recover")
+    reclaim(uuid, run, "recover")
     second = lease(uuid, NOW)
     assert not ledger.confirm(first, NOW)
     settle(first, FAILED)
-    ledger.give_back([first], END)
+    ledger.release([first], END)
     assert ledger.confirm(second, NOW)
     assert stored()["status"] == Status.DELIVERING
 
@@ -326,7 +326,7 @@ def test_of_two_leases_that_end_at_the_same_instant_each_is_its_holders(uuid, ru
 def test_the_lease_begins_anew_with_each_hand_over(uuid):
     row = lease(uuid, NOW)
     assert ledger.confirm(row, LATER)
-    assert ledger.take_over(LATER + timedelta(minutes=1), 10) == []
+    assert ledger.reclaim(LATER + timedelta(minutes=1), 10) == []
 
 
 def test_a_retry_is_ready_at_the_very_instant_at_which_it_is_due(uuid):
@@ -338,7 +338,7 @@ def test_a_retry_is_ready_at_the_very_instant_at_which_it_is_due(uuid):
 def test_a_message_that_is_taken_up_again_begins_with_a_clean_record(uuid, run):
     settle(lease(uuid, NOW), replace(FAILED, is_known=False))
     assert (stored()["attempts"], stored()["unknown_faults"], stored()["reason"] != "") == (1, 1, True)
-    take_over(uuid, run, "run")
+    reclaim(uuid, run, "run")
     clean = {"status": Status.CLAIMED, "reason": "", "attempts": 0, "unknown_faults": 0, "due_at": None, "lease": None}
     assert {name: stored()[name] for name in clean} == clean
 
@@ -348,12 +348,12 @@ def test_what_was_left_longest_is_taken_over_first(uuid, run):
         uuid=UUID(int=2), user_id=make_learner("bob").pk, schedule_id=None, name="recurringnudge_day3", course_ids=()
     )
     ledger.claim(run, [other], NOW - timedelta(seconds=1))
-    assert [row.pk for _ in range(2) for row in ledger.take_over(LATER, 1)] == [other.uuid, uuid]
+    assert [row.pk for _ in range(2) for row in ledger.reclaim(LATER, 1)] == [other.uuid, uuid]
 
 
 def test_bins_are_taken_over_of_runs_begun_at_the_oldest_instant_and_since(run):
-    assert ledger.take_over_bins(LATER, oldest=NOW + timedelta(microseconds=1)) == []
-    ((row, bins),) = ledger.take_over_bins(LATER, oldest=NOW)
+    assert ledger.reclaim_bins(LATER, oldest=NOW + timedelta(microseconds=1)) == []
+    ((row, bins),) = ledger.reclaim_bins(LATER, oldest=NOW)
     assert (row.pk, bins) == (run.uuid, list(range(ledger.BINS)))
 
 

@@ -9,7 +9,7 @@ import re
 import pytest
 from django.conf import settings
 
-from schedules.models import OwnWords, Schedule
+from schedules.models import CustomText, Schedule
 from schedules.pages import policy
 from schedules.previewing import gallery, preview
 from schedules.unsubscribe.links import Token, page_path
@@ -82,7 +82,7 @@ def test_a_page_needs_no_more_than_its_policy_allows(answers):
 
 
 def test_what_a_host_says_instead_of_our_styles_is_what_the_policy_allows(tmp_path, client):
-    folder = tmp_path / "schedules" / "leaving"
+    folder = tmp_path / "schedules" / "unsubscribe"
     folder.mkdir(parents=True)
     (folder / "styles.css").write_text("body { color: teal }")
     (engine,) = settings.TEMPLATES
@@ -118,13 +118,13 @@ def test_what_a_view_says_itself_stays():
 
 
 def test_a_preview_of_custom_text_has_no_power_over_the_page_that_shows_it(admin_client):
-    row = OwnWords.objects.create(site_id=1, message_name="recurringnudge_day3", enabled=True, subject="Back")
+    row = CustomText.objects.create(site_id=1, message_name="recurringnudge_day3", enabled=True, subject="Back")
     form = {"site": "1", "message_name": "recurringnudge_day3", "enabled": "on"}
     pages = [
-        admin_client.get("/admin/schedules/ownwords/add/"),
-        admin_client.get(f"/admin/schedules/ownwords/{row.pk}/change/"),
-        admin_client.post("/admin/schedules/ownwords/preview/", form),
-        admin_client.post("/admin/schedules/ownwords/preview/", form, headers={"accept": "application/json"}),
+        admin_client.get("/admin/schedules/customtext/add/"),
+        admin_client.get(f"/admin/schedules/customtext/{row.pk}/change/"),
+        admin_client.post("/admin/schedules/customtext/preview/", form),
+        admin_client.post("/admin/schedules/customtext/preview/", form, headers={"accept": "application/json"}),
     ]
     for answer in pages:
         rules = directives(answer["Content-Security-Policy"])

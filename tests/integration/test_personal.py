@@ -6,8 +6,8 @@ from django.core.management import call_command
 from schedules.contrib.lms.models import CourseEnrollment, CourseMode, LearnerProfile
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
+    CustomText,
     DynamicUpgradeDeadlineConfiguration,
-    OwnWords,
     Schedule,
 )
 from schedules.sending.context import greeting_name
@@ -78,7 +78,7 @@ def test_a_greeting_carries_a_name_and_nothing_that_becomes_a_link(name, greetin
 @pytest.mark.django_db
 def test_custom_text_says_no_name_either_where_there_is_none(email_channel):
     site = open_site()
-    OwnWords.objects.create(
+    CustomText.objects.create(
         site=site,
         message_name="recurringnudge_day3",
         enabled=True,

@@ -111,10 +111,10 @@ def test_without_a_site_the_settings_speak_and_samples_fill_the_gaps(settings):
     assert not Site.objects.filter(pk=samples.NOBODY).exists()
 
 
-def test_a_course_s_name_and_own_words_can_be_tried_out():
+def test_a_course_s_name_and_custom_text_can_be_tried_out():
     assert "Bees" in show(course_name="Bees").subject
-    message = sample_message("recurringnudge_day3", "en", own_words={"own_subject": "Come back"})
-    assert message.context["own_subject"] == "Come back"
+    message = sample_message("recurringnudge_day3", "en", custom_text={"custom_subject": "Come back"})
+    assert message.context["custom_subject"] == "Come back"
 
 
 def test_the_day_is_today_unless_it_is_given():

@@ -13,7 +13,7 @@ from requests import HTTPError
 
 from schedules import api, ledger
 from schedules.contrib.lms.host import LmsHost
-from schedules.exceptions import DeliveryError, HostError, TaskFailed, TurnLater
+from schedules.exceptions import DeliveryError, HostError, RateLimited, TaskFailed
 from schedules.finding.facts import Moment
 from schedules.management import waiting
 from schedules.message_types.deciding import decide
@@ -139,13 +139,13 @@ def test_waiting_for_ones_turn_is_no_try(channel, monkeypatch, settings):
     open_site()
     enroll(make_learner(), make_course())
     turn = timezone.now() + timedelta(minutes=7)
-    later = [TurnLater("channel-refused", "the rate", is_temporary=True, retry_at=turn) for _ in range(3)]
+    later = [RateLimited("channel-refused", "the rate", is_temporary=True, retry_at=turn) for _ in range(3)]
 
-    def wait_for_turn(*args):
+    def wait(*args):
         if later:
             raise later.pop()
 
-    monkeypatch.setattr(delivering.rate_limit, "wait_for_turn", wait_for_turn)
+    monkeypatch.setattr(delivering.rate_limit, "wait", wait)
     send()
     assert (one().status, one().due_at, one().attempts) == (Status.CLAIMED, turn, 0)
     for _ in range(3):
@@ -171,7 +171,7 @@ def test_what_waiting_can_mend_is_tried_until_the_message_is_worth_nothing_any_m
 
 
 def test_when_no_further_try_fits_into_its_life_the_message_has_failed_with_its_reason(channel, settings):
-    settings.SCHEDULES = {"USEFUL_LIFE_DAYS": {"recurring_nudge": 1}, "RETRY_SECONDS": 3600}
+    settings.SCHEDULES = {"MESSAGE_TTL_DAYS": {"recurring_nudge": 1}, "RETRY_SECONDS": 3600}
     open_site()
     enroll(make_learner(), make_course())
     channel.errors += [busy() for _ in range(3)]
@@ -206,7 +206,7 @@ class Unavailable:
 
 
 def test_a_message_that_waited_too_long_is_worth_nothing_any_more(channel, settings):
-    settings.SCHEDULES = {"USEFUL_LIFE_DAYS": {"recurring_nudge": 1}}
+    settings.SCHEDULES = {"MESSAGE_TTL_DAYS": {"recurring_nudge": 1}}
     open_site()
     enroll(make_learner(), make_course())
     channel.errors += [busy()]
@@ -340,8 +340,8 @@ def test_two_who_take_over_at_once_get_different_messages(channel):
     send()
     let_time_pass(hours=2)
     now = timezone.now()
-    first, second = ledger.take_over(now, 3), ledger.take_over(now, 3)
-    assert (len(first), len(second), len(ledger.take_over(now, 3))) == (3, 1, 0)
+    first, second = ledger.reclaim(now, 3), ledger.reclaim(now, 3)
+    assert (len(first), len(second), len(ledger.reclaim(now, 3))) == (3, 1, 0)
 
 
 def test_a_batch_that_is_slow_gives_back_what_is_left(channel, monkeypatch):

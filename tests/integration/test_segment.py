@@ -175,7 +175,7 @@ def test_segment_may_refuse_for_good(server, email_channel, caplog):
 
 def test_a_segment_that_is_not_there_costs_no_message(settings, server, email_channel, monkeypatch):
     settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": f"http://127.0.0.1:{free_port()}"}
-    monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.3)
+    monkeypatch.setattr(segment, "MAX_FLUSH_SECONDS", 0.3)
     open_site()
     enroll(make_learner(), make_course())
     send_nudges()
@@ -186,7 +186,7 @@ def test_a_segment_that_is_not_there_costs_no_message(settings, server, email_ch
 @pytest.mark.all_bins
 def test_a_segment_that_hangs_is_waited_for_once(server, waits, email_channel, monkeypatch):
     server.hangs = True
-    monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.5)
+    monkeypatch.setattr(segment, "MAX_FLUSH_SECONDS", 0.5)
     open_site()
     garden = make_course()
     for number in range(24):  # one in each bin, so 24 batches
@@ -201,12 +201,12 @@ def test_when_segment_comes_back_it_is_waited_for_again(server, email_channel, m
     open_site()
     enroll(make_learner(), make_course())
     server.hangs = True
-    monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.4)
+    monkeypatch.setattr(segment, "MAX_FLUSH_SECONDS", 0.4)
     send_nudges()
     assert server.events == []
     assert segment._current._is_stuck
     server.stop_hanging()
-    monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 10)
+    monkeypatch.setattr(segment, "MAX_FLUSH_SECONDS", 10)
     segment._current._is_stuck = False
     segment.flush()
     assert len(server.events) == 1
@@ -221,7 +221,7 @@ def test_events_that_do_not_fit_are_dropped_with_their_ids(server, email_channel
     enroll(make_learner(), make_course())
     segment._sender()._client.queue.maxsize = 1
     server.hangs = True
-    monkeypatch.setattr(segment, "MOST_FLUSH_SECONDS", 0.5)
+    monkeypatch.setattr(segment, "MAX_FLUSH_SECONDS", 0.5)
     for name in ("bob", "carol"):
         enroll(make_learner(name), make_course(name))
     monkeypatch.setattr(segment._current._client, "track", lambda **_: (False, {}))

@@ -184,7 +184,7 @@ def test_no_form_breaks_a_page(staff, refused_by_postgresql, text):
             for one in our_admins()
         ),
         *(
-            (f"/admin/schedules/ownwords/{page}/", {**WORDS, name: text})
+            (f"/admin/schedules/customtext/{page}/", {**WORDS, name: text})
             for page in ("preview", "send", "add")
             for name in WORDS
         ),

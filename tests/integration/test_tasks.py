@@ -154,5 +154,5 @@ def test_a_run_that_was_deleted_meanwhile_stops_nobody(email_channel):
         day_offset=-3,
         uuid=uuid4(),
     )
-    ledger.settle(run, timezone.now())
+    ledger.finalize(run, timezone.now())
     assert not SendRun.objects.exists()

@@ -9,7 +9,7 @@ from edx_ace.channel.sailthru import SailthruEmailChannel
 
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.message_types import message_names
-from schedules.models import OptOut, OwnWords, ScheduledMessage
+from schedules.models import CustomText, OptOut, ScheduledMessage
 from schedules.previewing import preview, sample_message, samples, variants_of
 from tests.emails import Page, html_of, render
 from tests.world import send_nudges
@@ -70,7 +70,7 @@ def test_a_test_message_has_the_same_parameters(garden, email_channel):
 
 def test_links_that_authors_wrote_stay_as_they_were_written(garden, email_channel):
 
-    OwnWords.objects.create(
+    CustomText.objects.create(
         site=Site.objects.get(domain="example.com"),
         message_name="recurringnudge_day3",
         enabled=True,

@@ -25,7 +25,7 @@ REFUSED_DOMAIN = "refused.example.com"
 _LONG_SECONDS = 60
 
 #: A server looks at a message before it takes it.
-_MOST_THINKING_SECONDS = 0.08
+_MAX_THINKING_SECONDS = 0.08
 
 _MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 
@@ -118,7 +118,7 @@ class _Handler:
             self.server.answers["hung"] += 1
             await asyncio.sleep(_LONG_SECONDS)
             return "451 4.3.0 too late"
-        await asyncio.sleep(self.server.chance.uniform(0, _MOST_THINKING_SECONDS))
+        await asyncio.sleep(self.server.chance.uniform(0, _MAX_THINKING_SECONDS))
         return await self.server.accept(envelope, session.peer[1])
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.services.ports import is_listening, own_port
 
-_MOST_STARTING_SECONDS = 90
-_MOST_STOPPING_SECONDS = 60
+_MAX_STARTING_SECONDS = 90
+_MAX_STOPPING_SECONDS = 60
 
 
 class Server:
@@ -46,7 +46,7 @@ class Server:
                 start_new_session=True,
                 user=self.user,
             )
-        end = time.monotonic() + _MOST_STARTING_SECONDS
+        end = time.monotonic() + _MAX_STARTING_SECONDS
         while not is_listening(self.port):
             assert self._process.poll() is None, f"{self.program} ended: {self._said()}"
             assert time.monotonic() < end, f"{self.program} does not listen: {self._said()}"
@@ -56,7 +56,7 @@ class Server:
         if self._process:
             self._process.send_signal(how)
             try:
-                self._process.wait(timeout=_MOST_STOPPING_SECONDS)
+                self._process.wait(timeout=_MAX_STOPPING_SECONDS)
             finally:  # whatever happens, it does not outlive the suite
                 self._process.kill()
             self._process = None

@@ -12,7 +12,7 @@ from tests.services.processes import ROOT
 
 ROWS = 1_000_000
 #: Of the time that the same numbers take when each is asked for by itself, in the same run.
-MOST_OF_BASELINE = 0.5
+MAX_OF_BASELINE = 0.5
 
 
 @pytest.fixture
@@ -36,5 +36,5 @@ def test_a_million_messages_are_counted_in_less_than_half_the_time_of_number_by_
             sys.stdout.write(f"\n{said}; one by one {one['baseline']:.1f} s")
     assert max(result["found"] for result in results) == ROWS
     # Of three takings the best one: other programs may have been in the way of the others.
-    slow = [one["report"] for one in results if one["best"] > MOST_OF_BASELINE * one["baseline"]]
+    slow = [one["report"] for one in results if one["best"] > MAX_OF_BASELINE * one["baseline"]]
     assert slow == []

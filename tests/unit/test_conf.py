@@ -24,7 +24,7 @@ def test_it_reads_settings_afresh():
         ({"RECURRING_NUDGE_DAYS": [[3]]}, r"\[\[3\]\]; allowed: a list of different whole numbers from 1 to 10000"),
         ({"UPGRADE_REMINDER_DAYS": 4_000_000}, "4000000; allowed: a whole number from 1 to 10000"),
         ({"COURSE_UPDATE_WEEKS": 521}, "521; allowed: a whole number from 1 to 520"),
-        ({"USEFUL_LIFE_DAYS": {"recurring_nudge": 10**9}}, "allowed: a dict of .* whole numbers from 1 to 10000"),
+        ({"MESSAGE_TTL_DAYS": {"recurring_nudge": 10**9}}, "allowed: a dict of .* whole numbers from 1 to 10000"),
         ({"SEGMENT_URL": "http://[::1"}, r"http://\[::1'; allowed: a URL that begins with https://"),
         ({"COURSE_UPDATE_WEEKS": True}, "COURSE_UPDATE_WEEKS.*True; allowed: a whole number"),
         ({"DELIVERY_BATCH_SIZE": 101}, "DELIVERY_BATCH_SIZE.*from 1 to 100;?"),

@@ -27,7 +27,7 @@ from schedules.gates import FOR_ALL, Gate
 from schedules.host import Host
 from schedules.message_types import message_names, messages, reasons, resolvers
 from schedules.message_types.resolver import Resolver
-from schedules.models import OwnWords, ScheduledMessage
+from schedules.models import CustomText, ScheduledMessage
 from schedules.previewing import VARIANTS
 from schedules.reporting import ReportScope, tables
 from schedules.reporting.comparison import Comparison, Effect, Share
@@ -282,16 +282,18 @@ def test_the_nearest_languages_are_those_that_are_documented():
     assert {code: nearest(code) or "" for code, _ in rows} == dict(rows)
 
 
-def test_the_keys_of_own_words_are_those_that_are_documented():
+def test_the_keys_of_custom_text_are_those_that_are_documented():
     from schedules.custom_text import Words
 
-    row = OwnWords(subject="x", intro="x", button_label="x")
-    documented = [name for name in first_cells(part("reference/messages", "Optional context")) if name[:4] == "own_"]
+    row = CustomText(subject="x", intro="x", button_label="x")
+    documented = [
+        name for name in first_cells(part("reference/messages", "Optional context")) if name.startswith("custom_")
+    ]
     assert documented == list(Words(row).context({}))
 
 
 def test_the_placeholders_are_those_that_are_documented():
-    rows = re.findall(r"\* - ``\{(\w+)\}``\n(?: {5}.*\n)*? {5}- (all messages|``\w+``)\n", page("howto/own-words"))
+    rows = re.findall(r"\* - ``\{(\w+)\}``\n(?: {5}.*\n)*? {5}- (all messages|``\w+``)\n", page("howto/custom-text"))
     types = {name: resolver for name, (resolver, _) in messages().items()}
     assert dict(rows).keys() == set(PLACEHOLDERS)
     for placeholder, where in rows:
@@ -512,6 +514,17 @@ def test_python_in_the_docs_compiles_and_imports_what_is_there(block):
             for alias in node.names:
                 if not hasattr(module, alias.name):
                     importlib.import_module(f"{node.module}.{alias.name}")
+
+
+PUBLIC = {"api", "host", "messages", "pages", "signals", "testing", "urls"}
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_python_in_the_docs_imports_what_is_public(block):
+    imports = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ImportFrom)]
+    named = {name.name for node in imports if node.module == "schedules" for name in node.names}
+    named |= {node.module.split(".")[1] for node in imports if (node.module or "").startswith("schedules.")}
+    assert named <= PUBLIC | {"previewing"}  # a function for tests and consoles, which no public module has yet
 
 
 def test_the_sample_host_answers_every_question_that_it_must():

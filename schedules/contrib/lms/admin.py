@@ -19,6 +19,7 @@ from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from schedules import api
+from schedules.api import CheckedAdmin
 from schedules.contrib.lms.models import (
     Course,
     CourseEmailOptout,
@@ -28,7 +29,7 @@ from schedules.contrib.lms.models import (
     Section,
     SiteConfiguration,
 )
-from schedules.pages import CheckedAdmin, can_be_stored
+from schedules.host import can_be_stored
 
 _USERNAME = f"user__{get_user_model().USERNAME_FIELD}"
 

@@ -23,8 +23,7 @@ from model_utils import FieldTracker
 from opaque_keys.edx.django.models import CourseKeyField
 
 from schedules.contrib.lms.converters import course_path
-from schedules.host import site_value_problems
-from schedules.pages import can_be_stored
+from schedules.host import can_be_stored, site_value_problems
 
 VERIFIED = "verified"
 

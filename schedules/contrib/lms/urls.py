@@ -4,9 +4,9 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
+from schedules.api import secured
 from schedules.contrib.lms import views
 from schedules.contrib.lms.converters import CourseIdConverter
-from schedules.pages import secured
 
 register_converter(CourseIdConverter, "course_id")
 

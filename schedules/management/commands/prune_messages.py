@@ -13,7 +13,7 @@ from django.utils import timezone
 from schedules.ledger import retention
 
 #: About as long as calendars go back.
-_MOST_DAYS = 36_500
+_MAX_DAYS = 36_500
 
 
 class Command(BaseCommand):
@@ -25,14 +25,14 @@ class Command(BaseCommand):
             type=int,
             required=True,
             metavar="DAYS",
-            help=f"how many days to keep, at least {retention.LEAST_DAYS}",
+            help=f"how many days to keep, at least {retention.MIN_DAYS}",
         )
 
     def handle(self, **options: Any) -> None:
         days = options["older_than"]
-        if not retention.LEAST_DAYS <= days <= _MOST_DAYS:
+        if not retention.MIN_DAYS <= days <= _MAX_DAYS:
             raise CommandError(
-                f"--older-than is {days}; give a whole number from {retention.LEAST_DAYS} to {_MOST_DAYS}. A row "
+                f"--older-than is {days}; give a whole number from {retention.MIN_DAYS} to {_MAX_DAYS}. A row "
                 "is the proof that a message was sent: without it, a day that is run again sends twice."
             )
         before = timezone.now() - timedelta(days=days)

@@ -17,7 +17,7 @@ from schedules.pages import can_be_looked_up
 from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
-from schedules.reporting.counts import COUNT_NAMES, MOST_DAYS, Counts, MessageReport, count
+from schedules.reporting.counts import COUNT_NAMES, MAX_DAYS, Counts, MessageReport, count
 from schedules.reporting.words import LABELS, interval, interval_heading, of_sent, points, share_of
 from schedules.values.days import day_of
 
@@ -70,8 +70,8 @@ def scope_of(options: Mapping[str, Any]) -> ReportScope:
     first = parse_date("--from", options["from"]) if options["from"] else usual_first_day(last)
     if first > last:
         raise CommandError(f"--from is {first}, which is later than the last day, {last}; give a day that is not.")
-    if (last - first).days >= MOST_DAYS:
-        raise CommandError(f"{first} to {last} are more than {MOST_DAYS} days; give fewer.")
+    if (last - first).days >= MAX_DAYS:
+        raise CommandError(f"{first} to {last} are more than {MAX_DAYS} days; give fewer.")
     if options["message"] and options["message"] not in known_messages():
         known = ", ".join(sorted(known_messages()))
         raise CommandError(f"There is no message {options['message']!r}. Messages: {known}.")

@@ -10,7 +10,8 @@ from django.contrib.sites.models import Site
 from django.core.management.base import CommandError
 
 from schedules import api
-from schedules.management.send_command import DailyCommand
+from schedules.management.send_command import DailyCommand, table
+from schedules.values.outcomes import Totals
 
 
 class Command(DailyCommand):
@@ -33,3 +34,17 @@ class Command(DailyCommand):
                 "Switch one on in the admin under Schedule configurations."
             )
         return keys
+
+    def summarize(self) -> None:
+        """All messages together by their names, once everything is settled."""
+        by_name: dict[str, Totals] = {}
+        for report in self.reports:
+            if report.totals is not None:
+                by_name.setdefault(report.name, Totals()).add(report.totals.as_dict())
+        if len(by_name) < 2:
+            return
+        self.say("\nAll messages")
+        for line in table(by_name.items()):
+            self.say(line)
+        if already := sum(totals.already for totals in by_name.values()):
+            self.say(f"Nothing was sent twice: {already} messages had been sent before.")

@@ -391,7 +391,7 @@ def test_the_message_that_made_its_learner_leave_says_so(garden, email_channel, 
 @pytest.fixture
 def google(garden, settings, monkeypatch):
     """A server that speaks as Google's does, waited for however busy the machine is. The pixel is for it alone."""
-    monkeypatch.setattr(ga4, "MOST_FLUSH_SECONDS", 300.0)
+    monkeypatch.setattr(ga4, "MAX_FLUSH_SECONDS", 300.0)
     server = GoogleServer()
     for name, value in GA4.items():
         setattr(settings, name, value)
@@ -500,7 +500,7 @@ def test_a_google_that_is_not_there_costs_an_event(email_channel, client, google
 
 
 def test_when_too_many_wait_the_newest_is_dropped(email_channel, client, google, monkeypatch, caplog):
-    monkeypatch.setattr(ga4, "MOST_WAITING", 1)
+    monkeypatch.setattr(ga4, "MAX_WAITING", 1)
     monkeypatch.setattr(ga4, "_senders", {})
     google.hangs = True
     send_nudges()

@@ -12,10 +12,10 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from schedules.custom_text import Words
-from schedules.exceptions import ConfigurationError, DeliveryError, OptedOut, SkipRecipient, where
+from schedules.exceptions import ConfigurationError, DeliveryError, OptedOut, SkipRecipient, redacted_traceback
 from schedules.host import get_host
 from schedules.message_types import messages
-from schedules.models import OwnWords
+from schedules.models import CustomText
 from schedules.previewing import VARIANTS, Preview, preview, sample_message
 from schedules.sending import override
 from schedules.sending.context import message_language
@@ -57,7 +57,7 @@ class SampleError(Exception):
 class Sample:
     """The message of `row`, which need not be saved. An unknown `variant` is taken for one course."""
 
-    def __init__(self, row: OwnWords, variant: str) -> None:
+    def __init__(self, row: CustomText, variant: str) -> None:
         self._row = row
         self._variant = variant if variant in VARIANT_LABELS else _ONE
 
@@ -87,7 +87,7 @@ class Sample:
         # They are put into the context last, so the course's own picture replaces the sample's, which is nowhere.
         image_url = (course and course.image_url) or ""
         image_url = image_url and absolute_url(self._row.site.domain, image_url)
-        return {**options, "own_words": {**words, "course_image_url": image_url}}
+        return {**options, "custom_text": {**words, "course_image_url": image_url}}
 
     @cached_property
     def _course(self) -> Course | None:
@@ -121,5 +121,5 @@ def _explained() -> Iterator[None]:
         said = _("This message has no value for {%s}, so it says the template's words.")
         raise SampleError(said % error.name) from error
     except Exception as error:  # a host and a template may raise anything
-        log.error("A sample could not be made: %s", where(error))
+        log.error("A sample could not be made: %s", redacted_traceback(error))
         raise SampleError(_("The message could not be made (%s).") % type(error).__name__) from error

@@ -1,10 +1,10 @@
-"""The admin's form of own words in Chromium: the preview follows what is typed. Pictures are in `pictures/pages/`."""
+"""The admin's form of custom text in Chromium: the preview follows what is typed. Pictures are in `pictures/pages/`."""
 
 from __future__ import annotations
 
 import pytest
 
-from schedules.models import OwnWords
+from schedules.models import CustomText
 from tests.browser.conftest import PHONE
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ WIDE = 1360
 def form(live_server, admin_client, browser, email_channel):
     """The empty form, with its first preview."""
     browser.sign_in(live_server.url, admin_client)
-    browser.open(f"{live_server.url}/admin/schedules/ownwords/add/", width=WIDE)
+    browser.open(f"{live_server.url}/admin/schedules/customtext/add/", width=WIDE)
     wait_for(browser, "subject", "A Garden in a Year")
     yield browser
     browser.do(lambda page: page.goto("about:blank"))
@@ -41,8 +41,8 @@ def test_the_preview_follows_what_is_typed(form):
     in_message(form, "We missed you")
     in_message(form, "Open A Garden in a Year")
     wait_for(form, "text", "We missed you")
-    form.take_picture("pages/own_words.desktop")
-    assert not OwnWords.objects.exists()
+    form.take_picture("pages/custom_text.desktop")
+    assert not CustomText.objects.exists()
 
 
 def test_a_mistake_is_told_at_its_field_and_goes_when_it_is_mended(form):
@@ -51,7 +51,7 @@ def test_a_mistake_is_told_at_its_field_and_goes_when_it_is_mended(form):
     assert error.startswith("{oops} is no placeholder of this message.")
     told_by = form.do(lambda page: page.locator("#id_subject").get_attribute("aria-describedby"))
     assert told_by == "id_subject_error id_subject_helptext"
-    form.take_picture("pages/own_words.mistake")
+    form.take_picture("pages/custom_text.mistake")
     write(form, subject="Back")
     wait_for(form, "subject", "Back")
     assert form.do(lambda page: page.locator(".errorlist").count()) == 0
@@ -75,4 +75,4 @@ def test_it_can_be_used_by_everybody_and_on_a_phone(form, is_dark):
     form.show(width=PHONE, is_dark=is_dark)
     assert form.violations() == []
     assert form.evaluate("document.scrollingElement.scrollWidth") == PHONE
-    form.take_picture(f"pages/own_words.phone.{'dark' if is_dark else 'light'}")
+    form.take_picture(f"pages/custom_text.phone.{'dark' if is_dark else 'light'}")

@@ -1,4 +1,4 @@
-"""Own words: what may be stored, whose words a message says, and what arrives."""
+"""Custom text: what may be stored, whose words a message says, and what arrives."""
 
 import logging
 
@@ -13,7 +13,7 @@ from schedules import custom_text
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.exceptions import HostError
-from schedules.models import OwnWords, ScheduledMessage
+from schedules.models import CustomText, ScheduledMessage
 from tests.emails import html_of
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
 
@@ -25,9 +25,9 @@ NUDGE = "recurringnudge_day3"
 def write(site=None, message_name=NUDGE, **values):
     """Words that count; without words of its own, a subject."""
     if not values.keys() & {"subject", "intro", "button_label"}:
-        values["subject"] = "Own words"
+        values["subject"] = "Custom text"
     site = site or Site.objects.get()
-    row = OwnWords(**{"site": site, "message_name": message_name, "enabled": True, **values})
+    row = CustomText(**{"site": site, "message_name": message_name, "enabled": True, **values})
     row.save()
     return row
 
@@ -47,7 +47,7 @@ class SilentHost(LmsHost):
 def mistakes(**values):
     with pytest.raises(ValidationError) as refused:
         write(**values)
-    assert not OwnWords.objects.exists()
+    assert not CustomText.objects.exists()
     return refused.value.message_dict
 
 
@@ -88,8 +88,8 @@ def test_words_are_kept_as_they_were_meant():
 def test_a_change_is_a_new_row_and_the_old_one_stays():
     write(subject="First")
     write(subject="Second")
-    assert list(OwnWords.objects.order_by("pk").values_list("subject", flat=True)) == ["First", "Second"]
-    assert OwnWords.current(Site.objects.get(), "", NUDGE, "").subject == "Second"
+    assert list(CustomText.objects.order_by("pk").values_list("subject", flat=True)) == ["First", "Second"]
+    assert CustomText.current(Site.objects.get(), "", NUDGE, "").subject == "Second"
 
 
 # Whose words --------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def test_a_change_is_a_new_row_and_the_old_one_stays():
 def said(course_ids, language="en"):
     """The subject of a message about these courses."""
     words = custom_text.read(Site.objects.get().pk, NUDGE, [course_ids])
-    return words.context(course_ids, language, {"platform_name": "Meadow"}).get("own_subject")
+    return words.context(course_ids, language, {"platform_name": "Meadow"}).get("custom_subject")
 
 
 def test_a_courses_words_come_before_its_sites():
@@ -137,7 +137,7 @@ def test_a_row_is_taken_whole():
     write(course_id=garden, intro="The garden's")
     words = custom_text.read(Site.objects.get().pk, NUDGE, [[garden]])
     context = words.context([garden], "en", {})
-    assert context == {"own_intro_html": '<p dir="auto">The garden\'s</p>', "own_intro_text": "The garden's"}
+    assert context == {"custom_intro_html": '<p dir="auto">The garden\'s</p>', "custom_intro_text": "The garden's"}
 
 
 def test_words_that_are_switched_off_have_no_opinion():
@@ -201,7 +201,7 @@ def test_a_logged_context_tells_no_name():
     """Django logs a template's whole context, at DEBUG, where a name is not found."""
     words = write(subject="Dear {name}", intro="Dear {name}", button_label="Dear {name}")
     context = custom_text.Words(words).context({"learner_name": "Alice"})
-    assert context["own_subject"] == "Dear Alice"
+    assert context["custom_subject"] == "Dear Alice"
     assert "Alice" not in repr(context)
 
 
@@ -242,24 +242,24 @@ def test_an_opted_out_learner_is_not_written_to_whatever_the_words(email_channel
 
 def test_a_test_run_says_them_too(email_channel):
     open_site()
-    write(subject="Own words")
+    write(subject="Custom text")
     enroll(make_learner(), make_course())
     send(override_recipient_email="operator@example.org")
-    assert [(mail.to, mail.subject) for mail in email_channel] == [(["operator@example.org"], "Own words")]
+    assert [(mail.to, mail.subject) for mail in email_channel] == [(["operator@example.org"], "Custom text")]
 
 
 @pytest.mark.parametrize("broken", [{"subject": "Week {week}"}, {"intro": "In {curse}"}])
 def test_words_that_cannot_be_used_do_not_stop_a_message(email_channel, caplog, broken):
     open_site()
     row = write(subject="Fine", intro="Fine")
-    OwnWords.objects.filter(pk=row.pk).update(**broken)
+    CustomText.objects.filter(pk=row.pk).update(**broken)
     enroll(make_learner(), make_course())
     with caplog.at_level(logging.ERROR):
         send()
     assert ScheduledMessage.objects.get().status == ScheduledMessage.Status.SENT
     (mail,) = email_channel
     assert "Fine" not in mail.subject + mail.body
-    assert f"Own words {row.pk} cannot be used: NoValueError" in caplog.text
+    assert f"Custom text {row.pk} cannot be used: NoValueError" in caplog.text
     assert "curse}" not in caplog.text
     assert "alice" not in caplog.text
 
@@ -275,7 +275,7 @@ def test_words_that_markdown_breaks_at_do_not_stop_a_message(email_channel, capl
     monkeypatch.setattr("schedules.values.markup.Markdown.html", break_down)
     send()
     assert len(email_channel) == 1
-    assert f"Own words {row.pk} cannot be used: RuntimeError" in caplog.text
+    assert f"Custom text {row.pk} cannot be used: RuntimeError" in caplog.text
     assert "cannot bear {'course'" not in caplog.text
 
 
@@ -293,14 +293,14 @@ def test_a_change_is_seen_by_the_next_batch(email_channel):
 
 
 def count_queries_of_words(learners):
-    """Queries for own words while so many learners of one bin are written to, each about a course of their own."""
+    """Queries for custom text while so many learners of one bin are written to, each about a course of their own."""
     for number in range(learners):
         garden = make_course(number=f"N{learners}.{number}")
         write(course_id=str(garden.pk), subject="Hello {course}")
         enroll(make_learner(f"learner{learners}.{number}", pk=24 * (100 * learners + number)), garden)
     with CaptureQueriesContext(connection) as queries:
         send()
-    return len([one for one in queries if "schedules_ownwords" in one["sql"]])
+    return len([one for one in queries if "schedules_customtext" in one["sql"]])
 
 
 def test_the_words_of_a_batch_are_one_query_however_many_learners(email_channel):

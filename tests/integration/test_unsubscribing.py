@@ -297,7 +297,7 @@ def test_a_language_that_is_no_more_is_the_settings(client, site, alice, garden)
 
 
 def test_a_project_may_replace_the_page(client, school, settings, tmp_path):
-    folder = tmp_path / "schedules/leaving"
+    folder = tmp_path / "schedules/unsubscribe"
     folder.mkdir(parents=True)
     (folder / "choices.html").write_text("{{ link.platform_name }}: {{ choices.single.0.title }}")
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]

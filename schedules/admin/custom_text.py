@@ -1,4 +1,4 @@
-"""Own words: the form with its live preview, and “send me this”. Each change is a new row, as all configuration."""
+"""Custom text: the form with its live preview, and “send me this”. Each change is a new row, as all configuration."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from django.views.decorators.http import require_POST
 
 from schedules import message_types
 from schedules.admin.config import HistoryFilter, KeyedConfigurationPage
-from schedules.admin.own_words_sample import VARIANT_LABELS, Sample, SampleError
+from schedules.admin.custom_text_sample import VARIANT_LABELS, Sample, SampleError
 from schedules.conf import conf
 from schedules.message_types.resolver import Resolver
-from schedules.models import OwnWords
+from schedules.models import CustomText
 from schedules.pages import STAFF_POLICY, set_headers
 from schedules.values.languages import nearest
 from schedules.values.markup import PLACEHOLDERS
@@ -32,7 +32,7 @@ from schedules.values.markup import PLACEHOLDERS
 JSON = "application/json"
 
 
-class OwnWordsForm(forms.ModelForm):
+class CustomTextForm(forms.ModelForm):
     """Knows which placeholders the chosen message has."""
 
     def clean(self) -> Any:
@@ -45,12 +45,12 @@ class OwnWordsForm(forms.ModelForm):
         return str(self.cleaned_data["intro"]).replace("\r\n", "\n")
 
 
-@admin.register(OwnWords)
-class OwnWordsAdmin(KeyedConfigurationPage):
+@admin.register(CustomText)
+class CustomTextAdmin(KeyedConfigurationPage):
     """The words of courses and sites."""
 
-    form = OwnWordsForm
-    change_form_template = "admin/schedules/own_words/change_form.html"
+    form = CustomTextForm
+    change_form_template = "admin/schedules/custom_text/change_form.html"
     list_display = ("site", "course", "message_name", "written_in", "enabled", "subject")
     list_select_related = ("site", "changed_by")
     list_filter = (HistoryFilter, "site", "message_name")
@@ -58,8 +58,8 @@ class OwnWordsAdmin(KeyedConfigurationPage):
     search_fields = ("course_id",)
 
     class Media:
-        css = {"all": ["schedules/own_words.css"]}
-        js = ["schedules/own_words.js"]
+        css = {"all": ["schedules/custom_text.css"]}
+        js = ["schedules/custom_text.js"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
         whose = (_("Whose"), {"fields": ("site", "course_id", "message_name", "language", "enabled")})
@@ -68,11 +68,11 @@ class OwnWordsAdmin(KeyedConfigurationPage):
         return [whose, (_("Words"), words), *([recorded] if obj else [])]
 
     @admin.display(description=_("course"), ordering="course_id")
-    def course(self, row: OwnWords) -> Any:
+    def course(self, row: CustomText) -> Any:
         return row.course_id or _("all of the site")
 
     @admin.display(description=_("language"), ordering="language")
-    def written_in(self, row: OwnWords) -> Any:
+    def written_in(self, row: CustomText) -> Any:
         return row.language or _("every language")
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
@@ -152,7 +152,7 @@ class OwnWordsAdmin(KeyedConfigurationPage):
         form.full_clean()
         return form
 
-    def _shown(self, row: OwnWords, variant: str) -> dict[str, Any]:
+    def _shown(self, row: CustomText, variant: str) -> dict[str, Any]:
         try:
             return {"preview": Sample(row, variant).preview()}
         except SampleError as error:
@@ -177,7 +177,7 @@ class OwnWordsAdmin(KeyedConfigurationPage):
             "errors": errors,
             **shown,
         }
-        return _held(TemplateResponse(request, "admin/schedules/own_words/result.html", context))
+        return _held(TemplateResponse(request, "admin/schedules/custom_text/result.html", context))
 
 
 def _held(response: HttpResponse) -> HttpResponse:
@@ -191,7 +191,7 @@ def message_choices() -> list[tuple[str, str]]:
     asked_for = {
         name: f"{capfirst(resolver.label)}: {name}" for name, (resolver, _offset) in message_types.messages().items()
     }
-    stored = OwnWords.objects.order_by("message_name").values_list("message_name", flat=True).distinct()
+    stored = CustomText.objects.order_by("message_name").values_list("message_name", flat=True).distinct()
     return [*asked_for.items(), *((name, name) for name in stored if name not in asked_for)]
 
 
@@ -211,7 +211,7 @@ def placeholders_help() -> str:
         if (more := [name for name in resolver.placeholders if name not in Resolver.placeholders])
     ]
     return format_html(
-        '<p class="own-words-placeholders">{} <strong>{}</strong></p>',
+        '<p class="custom-text-placeholders">{} <strong>{}</strong></p>',
         _("What differs from learner to learner is written in braces:"),
         ", ".join([shared, *others]),
     )

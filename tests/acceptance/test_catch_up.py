@@ -32,7 +32,7 @@ def clock(monkeypatch, settings):
     """Sets what time it is: six in the morning, so many days after `TODAY`."""
 
     def go_to(days, hour=6):
-        settings.SCHEDULES = {**settings.SCHEDULES, "USEFUL_LIFE_DAYS": LONG_LIFE}
+        settings.SCHEDULES = {**settings.SCHEDULES, "MESSAGE_TTL_DAYS": LONG_LIFE}
         now = datetime.combine(TODAY + timedelta(days=days), time(hour), tzinfo=UTC)
         # Only what asks which day it is; edx-ace compares its own clock with ours. So messages must live on.
         for module in (send_command, daily):
@@ -286,7 +286,7 @@ def test_the_entries_of_celery_beat_in_the_docs_name_tasks_that_exist():
 def test_the_entries_of_celery_beat_in_the_docs_run_each_type_daily(mailbox):
     Site.objects.update(domain="campus.example.com")
     open_site("campus.example.com")
-    daily = [entry for entry in beat_entries().values() if entry["task"] == "schedules.tasks.run_day"]
+    daily = [entry for entry in beat_entries().values() if entry["task"] == "schedules.tasks.run_daily"]
     for entry in daily:
         assert len(entry["schedule"].hour) == len(entry["schedule"].minute) == 1
         current_app.tasks[entry["task"]](*json.loads(json.dumps(entry["args"])))

@@ -1,9 +1,9 @@
 "use strict";
 
-/* Own words: the preview follows what is typed, and “send me this” answers in place.
+/* Custom text: the preview follows what is typed, and “send me this” answers in place.
    Without this script both buttons open a page of their own. */
 document.addEventListener("DOMContentLoaded", () => {
-  const section = document.getElementById("own-words");
+  const section = document.getElementById("custom-text");
   if (!section) {
     return;
   }

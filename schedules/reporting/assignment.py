@@ -22,7 +22,7 @@ from schedules.values.days import day_bounds, day_of, start_of_day
 from schedules.values.runs import BINS
 
 #: About as many learners of a group are compared; of more, whole bins are left out.
-MOST_LEARNERS = 20_000
+MAX_LEARNERS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +168,7 @@ def _fitting(counts: Sequence[int]) -> tuple[int, int]:
     """How many of the first bins fit, one at least, and the learners in them."""
     fitting, total = 1, counts[0]
     for count in counts[1:]:
-        if total + count > MOST_LEARNERS:
+        if total + count > MAX_LEARNERS:
             break
         fitting, total = fitting + 1, total + count
     return fitting, total

@@ -1,4 +1,4 @@
-"""What a course or a site says in its own words. As with all configuration, a change is a new row."""
+"""What a course or a site says in its custom text. As with all configuration, a change is a new row."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from schedules.models.config import FreshConfiguration
 from schedules.models.fields import ExactCharField
 from schedules.values import markup
 
-MOST_INTRO_CHARACTERS = markup.MAX_CHARACTERS
+MAX_INTRO_CHARACTERS = markup.MAX_CHARACTERS
 
 
-class OwnWords(FreshConfiguration):
+class CustomText(FreshConfiguration):
     """Subject, intro and button of one message, in the words of a course or a site. Empty: the template's words.
 
-    A row that is not enabled has no opinion. Saving checks everything first and raises `ValidationError`.
+    A row that is not enabled sets nothing. Saving checks everything first and raises `ValidationError`.
     Personal data: who changed it (`changed_by`), a member of staff; in the words, whatever staff write.
     """
 
@@ -49,7 +49,7 @@ class OwnWords(FreshConfiguration):
     intro = models.TextField(
         _("intro"),
         blank=True,
-        validators=[MaxLengthValidator(MOST_INTRO_CHARACTERS)],
+        validators=[MaxLengthValidator(MAX_INTRO_CHARACTERS)],
         help_text=_("The first paragraph, in plain text or Markdown. Empty: the template's."),
     )
     button_label = models.CharField(
@@ -57,9 +57,9 @@ class OwnWords(FreshConfiguration):
     )
 
     class Meta(FreshConfiguration.Meta):
-        verbose_name = _("own words")
-        verbose_name_plural = _("own words")
-        indexes = [models.Index(fields=["site", "message_name", "course_id"], name="schedules_own_words")]
+        verbose_name = _("custom text")
+        verbose_name_plural = _("custom text")
+        indexes = [models.Index(fields=["site", "message_name", "course_id"], name="schedules_custom_text")]
 
     def __str__(self) -> str:
         return f"{self.message_name} · {self.course_id or self.site.domain}"
@@ -93,7 +93,7 @@ class OwnWords(FreshConfiguration):
 
     def _is_short_enough(self, name: str) -> bool:
         field: Any = self._meta.get_field(name)
-        return len(getattr(self, name)) <= (field.max_length or MOST_INTRO_CHARACTERS)
+        return len(getattr(self, name)) <= (field.max_length or MAX_INTRO_CHARACTERS)
 
     def _check_course(self) -> None:
         if not self.course_id:

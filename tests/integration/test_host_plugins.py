@@ -11,7 +11,7 @@ from django.utils import translation
 
 from schedules import previewing
 from schedules.message_types import resolver_for, resolvers
-from schedules.models import MessageTypeSwitch, OptOut, OwnWords, Schedule, ScheduleConfig, ScheduledMessage, SendRun
+from schedules.models import CustomText, MessageTypeSwitch, OptOut, Schedule, ScheduleConfig, ScheduledMessage, SendRun
 from tests.emails import without_uuids
 from tests.hosts.campus.models import PartnerLearner
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, started
@@ -136,6 +136,16 @@ def test_the_switches_stand_on_the_page_of_the_sites_configuration(site, admin_c
     assert history.text.count("welcome") >= 2
 
 
+def test_going_back_to_an_old_row_leaves_the_other_types_as_they_are(site, admin_client):
+    old = ScheduleConfig.objects.get()
+    ScheduleConfig.objects.create(site=site)
+    url = reverse("admin:schedules_scheduleconfig_changelist")
+    answer = admin_client.post(url, {"action": "revert", "_selected_action": [old.pk]})
+    assert answer.status_code == 302
+    assert ScheduleConfig.current(site).deliver_recurring_nudge
+    assert MessageTypeSwitch.objects.count() == 2
+
+
 def test_a_switch_of_a_type_that_is_no_more_does_no_harm(site, admin_client, settings):
     settings.SCHEDULES = {key: value for key, value in settings.SCHEDULES.items() if key != "MESSAGE_TYPES"}
     assert admin_client.get(reverse("admin:schedules_scheduleconfig_changelist")).status_code == 200
@@ -146,7 +156,7 @@ def test_a_switch_of_a_type_that_is_no_more_does_no_harm(site, admin_client, set
 def test_it_is_previewed_and_has_custom_text_of_its_own(site, email_channel):
     assert previewing.preview("welcome", "en").subject == "Welcome to A Garden in a Year"
     assert "until" in previewing.preview("lastcall", "en").text
-    OwnWords.objects.create(site=site, message_name="welcome", subject="Come in, {name}", enabled=True)
+    CustomText.objects.create(site=site, message_name="welcome", subject="Come in, {name}", enabled=True)
     enroll(make_learner("alice"), make_course(), days_ago=1)
     send("welcome")
     assert email_channel[0].subject.startswith("Come in")

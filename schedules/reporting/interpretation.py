@@ -11,7 +11,7 @@ from schedules.reporting.statistics import Difference
 from schedules.reporting.words import number, tenths
 
 #: Below these, an interval is so wide, or hangs on so few people, that it would only mislead.
-LEAST_LEARNERS, LEAST_EVENTS = 30, 5
+MIN_LEARNERS, MIN_EVENTS = 30, 5
 
 #: What learners can do, in the order in which it is shown.
 LABELS: dict[str, Any] = {"came_back": _("came back"), "upgraded": _("upgraded"), "completed": _("completed")}
@@ -48,14 +48,14 @@ _FEWER = {
 
 def verdict(key: str, *, scheduled_count: int, held_back_count: int, done_count: int, found: Difference | None) -> str:
     """`done_count`: learners of both groups who did it. `found` is null where a group has nobody."""
-    if found is None or min(scheduled_count, held_back_count) < LEAST_LEARNERS:
+    if found is None or min(scheduled_count, held_back_count) < MIN_LEARNERS:
         text = gettext(
             "Too little data to say anything: each group needs %(least)s learners or more (scheduled: %(scheduled)s, "
             "held back: %(held_back)s)."
         )
-        counts = {"least": LEAST_LEARNERS, "scheduled": scheduled_count, "held_back": held_back_count}
+        counts = {"least": MIN_LEARNERS, "scheduled": scheduled_count, "held_back": held_back_count}
         return text % {name: number(count) for name, count in counts.items()}
-    if done_count < LEAST_EVENTS:
+    if done_count < MIN_EVENTS:
         return _too_few(
             ngettext(
                 "Too little data to say anything: %(count)s learner of both groups together did it, and %(least)s are "
@@ -67,7 +67,7 @@ def verdict(key: str, *, scheduled_count: int, held_back_count: int, done_count:
             done_count,
         )
     others_count = scheduled_count + held_back_count - done_count
-    if others_count < LEAST_EVENTS:
+    if others_count < MIN_EVENTS:
         return _too_few(
             ngettext(
                 "Too little data to say anything: %(count)s learner of both groups together did not do it, and "
@@ -93,7 +93,7 @@ def _difference(key: str, found: Difference) -> str:
 
 
 def _too_few(text: str, count: int) -> str:
-    return text % {"count": number(count), "least": number(LEAST_EVENTS)}
+    return text % {"count": number(count), "least": number(MIN_EVENTS)}
 
 
 def _points(rate: float) -> str:

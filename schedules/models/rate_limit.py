@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class ChannelPace(models.Model):
+class ChannelRate(models.Model):
     """A channel's place in time, while `MESSAGES_PER_SECOND` limits it.
 
     Written by `schedules.sending.rate_limit` alone. Personal data: none.

@@ -1,4 +1,4 @@
-"""The admin of own words: the form, its preview, and “send me this”."""
+"""The admin of custom text: the form, its preview, and “send me this”."""
 
 import re
 from html.parser import HTMLParser
@@ -13,17 +13,17 @@ from django.urls import reverse
 
 import schedules
 from schedules.exceptions import OptedOut
-from schedules.models import OwnWords, ScheduledMessage, SendRun
+from schedules.models import CustomText, ScheduledMessage, SendRun
 from schedules.sending import override
-from tests.integration.test_own_words import NUDGE, write
+from tests.integration.test_custom_text import NUDGE, write
 from tests.world import free_port, make_course
 
 pytestmark = pytest.mark.django_db
 
-ADD = "admin:schedules_ownwords_add"
-LIST = "admin:schedules_ownwords_changelist"
-PREVIEW = "admin:schedules_ownwords_preview"
-SEND = "admin:schedules_ownwords_send"
+ADD = "admin:schedules_customtext_add"
+LIST = "admin:schedules_customtext_changelist"
+PREVIEW = "admin:schedules_customtext_preview"
+SEND = "admin:schedules_customtext_send"
 
 REFUSED = "{oops} is no placeholder of this message. There are: {course}, {platform}, {name}."
 
@@ -36,7 +36,7 @@ def post(client, url_name, accept="application/json", **values):
 def staff_who_may(*actions, **fields):
     """A browser in which a member of staff with these permissions is signed in."""
     user = User.objects.create_user("victor", is_staff=True, **fields)
-    codenames = [f"{action}_ownwords" for action in actions]
+    codenames = [f"{action}_customtext" for action in actions]
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client = Client()
     client.force_login(user)
@@ -67,7 +67,7 @@ class Frames(HTMLParser):
 def test_staff_write_words_and_are_named_as_the_ones_who_did(admin_client, admin_user):
     response = post(admin_client, ADD, subject="Hello {name}", intro="In *{course}*", button_label="Go")
     assert response.status_code == 302
-    row = OwnWords.objects.get()
+    row = CustomText.objects.get()
     assert (row.subject, row.intro, row.button_label, row.enabled) == ("Hello {name}", "In *{course}*", "Go", True)
     assert (row.course_id, row.language, row.changed_by) == ("", "", admin_user)
 
@@ -79,13 +79,13 @@ def test_mistakes_are_told_beside_their_field_and_nothing_is_saved(admin_client)
     assert errors["intro"] == ["No HTML here: <b>. Write plain text."]
     assert errors["button_label"] == ["Ensure this value has at most 40 characters (it has 41)."]
     assert errors["course_id"] == ["The LMS knows no course nothing. Copy the id from the course's address."]
-    assert not OwnWords.objects.exists()
+    assert not CustomText.objects.exists()
 
 
 def test_a_line_break_counts_as_one_character_though_browsers_send_two(admin_client):
     assert post(admin_client, PREVIEW, intro="a\r\n" * 1500).json()["errors"] == {}
     post(admin_client, ADD, intro="a\r\n" * 1500)
-    assert OwnWords.objects.get().intro == ("a\n" * 1500).strip()
+    assert CustomText.objects.get().intro == ("a\n" * 1500).strip()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_line_break_counts_as_one_character_though_browsers_send_two(admin_cli
 )
 def test_a_placeholder_is_allowed_where_each_message_has_a_value(admin_client, message_name, placeholder, is_known):
     post(admin_client, ADD, message_name=message_name, subject=f"Now {placeholder}")
-    assert OwnWords.objects.exists() is is_known
+    assert CustomText.objects.exists() is is_known
 
 
 def test_the_form_says_which_placeholders_there_are(admin_client):
@@ -125,12 +125,12 @@ def test_the_languages_are_those_that_messages_come_out_in(admin_client, setting
     choices = admin_client.get(reverse(ADD)).context["adminform"].form.fields["language"].choices
     assert [code for code, _ in choices] == ["", "en", "zh-hans", "he"]
     post(admin_client, ADD, language="zh-hans", subject="Hello")
-    assert OwnWords.objects.get().language == "zh-hans"
+    assert CustomText.objects.get().language == "zh-hans"
 
 
 def test_every_control_has_a_label_and_no_script_stands_in_the_page(admin_client):
     page = admin_client.get(reverse(ADD)).text
-    for name in ("id_subject", "id_intro", "id_button_label", "own-words-variant"):
+    for name in ("id_subject", "id_intro", "id_button_label", "custom-text-variant"):
         assert f'for="{name}"' in page
     assert all(Frames(page).scripts)
 
@@ -151,7 +151,7 @@ def test_a_change_starts_from_the_words_that_count(admin_client):
 
 def test_a_kept_row_shows_what_it_made_of_the_message(admin_client):
     row = write(subject="Hello from a < b", intro="We **missed** you")
-    page = admin_client.get(reverse("admin:schedules_ownwords_change", args=[row.pk])).text
+    page = admin_client.get(reverse("admin:schedules_customtext_change", args=[row.pk])).text
     (frame,) = Frames(page).found
     assert "missed</strong> you" in frame["srcdoc"]
     assert "Hello from a &lt; b" in page
@@ -159,8 +159,8 @@ def test_a_kept_row_shows_what_it_made_of_the_message(admin_client):
 
 def test_a_kept_row_that_cannot_be_used_says_so(admin_client):
     row = write(subject="Hello")
-    OwnWords.objects.filter(pk=row.pk).update(subject="Week {week}")
-    page = admin_client.get(reverse("admin:schedules_ownwords_change", args=[row.pk]))
+    CustomText.objects.filter(pk=row.pk).update(subject="Week {week}")
+    page = admin_client.get(reverse("admin:schedules_customtext_change", args=[row.pk]))
     assert page.status_code == 200
     assert "This message has no value for {week}, so it says the template&#x27;s words." in page.text
 
@@ -171,7 +171,7 @@ def test_going_back_to_words_of_a_course_that_is_gone_is_refused_with_a_line(adm
     garden.delete()
     page = admin_client.post(reverse(LIST), {"action": "revert", "_selected_action": [row.pk], "index": 0}, follow=True)
     assert "The LMS knows no course" in page.text
-    assert OwnWords.objects.count() == 1
+    assert CustomText.objects.count() == 1
 
 
 # The preview --------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_the_preview_shows_every_part_with_these_words_and_saves_nothing(admin_c
     assert "We missed you" in preview["text"]
     assert "Open A Garden in a Year" in preview["text"]
     assert "missed</strong> you" in preview["html"]
-    assert not OwnWords.objects.exists()
+    assert not CustomText.objects.exists()
 
 
 def test_the_preview_is_of_the_course_and_in_its_language(admin_client):
@@ -276,7 +276,7 @@ def test_it_leaves_the_ledger_and_the_words_alone(admin_client, email_channel):
     assert len(email_channel) == 1
     assert not ScheduledMessage.objects.exists()
     assert not SendRun.objects.exists()
-    assert not OwnWords.objects.exists()
+    assert not CustomText.objects.exists()
 
 
 def test_without_an_address_it_says_so(admin_client, admin_user, email_channel):
@@ -340,7 +340,7 @@ def test_nobody_who_is_not_staff_gets_there(client, url_name, email_channel):
 def test_those_who_may_only_look_see_kept_words_and_no_form():
     row = write(subject="Hello")
     client = staff_who_may("view")
-    assert client.get(reverse("admin:schedules_ownwords_change", args=[row.pk])).status_code == 200
+    assert client.get(reverse("admin:schedules_customtext_change", args=[row.pk])).status_code == 200
     assert client.get(reverse(ADD)).status_code == 403
 
 
@@ -361,8 +361,8 @@ def test_another_site_cannot_post_it(admin_user, url_name, email_channel):
 def test_the_script_asks_for_what_the_view_answers():
     """The parts that the page has places for are those that the script fills."""
     static, templates = (Path(schedules.__file__).parent / folder for folder in ("static", "templates"))
-    script = (static / "schedules/own_words.js").read_text(encoding="utf-8")
-    page = (templates / "admin/schedules/own_words/preview.html").read_text(encoding="utf-8")
+    script = (static / "schedules/custom_text.js").read_text(encoding="utf-8")
+    page = (templates / "admin/schedules/custom_text/preview.html").read_text(encoding="utf-8")
     assert "application/json" in script
     assert set(re.findall(r'data-part="(\w+)"', page)) == {"subject", "from_name", "preheader", "text", "html"}
     assert "innerHTML" not in script

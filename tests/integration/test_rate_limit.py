@@ -11,8 +11,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError, DeliveryError, TurnLater
-from schedules.models import ChannelPace, ScheduledMessage
+from schedules.exceptions import ConfigurationError, DeliveryError, RateLimited
+from schedules.models import ChannelRate, ScheduledMessage
 from schedules.sending import delivering, rate_limit
 from schedules.values.runs import BINS
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
@@ -40,7 +40,7 @@ def rate(settings):
 @pytest.mark.django_db
 def test_without_a_limit_nothing_is_asked_of_the_database(naps, django_assert_num_queries):
     with django_assert_num_queries(0):
-        rate_limit.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait(CHANNEL, NOW)
     assert naps == []
 
 
@@ -48,32 +48,32 @@ def test_without_a_limit_nothing_is_asked_of_the_database(naps, django_assert_nu
 def test_another_channels_limit_is_no_limit(naps, rate, django_assert_num_queries):
     rate(sailthru_email=1)
     with django_assert_num_queries(0):
-        rate_limit.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait(CHANNEL, NOW)
 
 
 @pytest.mark.django_db
 def test_each_message_waits_for_the_one_before(naps, rate):
     rate(django_email=4)
     for _ in range(4):
-        rate_limit.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait(CHANNEL, NOW)
     assert naps == [0, 0.25, 0.5, 0.75]
-    assert ChannelPace.objects.get().free_at == NOW + timedelta(seconds=1)
+    assert ChannelRate.objects.get().free_at == NOW + timedelta(seconds=1)
 
 
 @pytest.mark.django_db
 def test_time_that_passed_is_not_saved_up(naps, rate):
     rate(django_email=1)
     for seconds in (0, 60, 60, 60.5):
-        rate_limit.wait_for_turn(CHANNEL, NOW + timedelta(seconds=seconds))
+        rate_limit.wait(CHANNEL, NOW + timedelta(seconds=seconds))
     assert naps == [0, 0, 1, 1.5]
 
 
 @pytest.mark.django_db
 def test_a_known_channel_costs_two_statements(naps, rate, django_assert_num_queries):
     rate(django_email=1)
-    rate_limit.wait_for_turn(CHANNEL, NOW)
+    rate_limit.wait(CHANNEL, NOW)
     with django_assert_num_queries(4):  # with the savepoint of a test
-        rate_limit.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait(CHANNEL, NOW)
 
 
 @pytest.mark.django_db
@@ -82,13 +82,13 @@ def test_who_is_not_served_soon_is_sent_away_behind_those_before(naps, rate):
     away = []
     for _ in range(8):
         try:
-            rate_limit.wait_for_turn(CHANNEL, NOW)
-        except TurnLater as later:
+            rate_limit.wait(CHANNEL, NOW)
+        except RateLimited as later:
             away.append((later.retry_at - NOW).total_seconds())
     assert naps == [0, 1, 2, 3, 4]
     assert away == [5, 6, 7]
     # Nobody holds a slot that they do not use: the sixth is still free.
-    rate_limit.wait_for_turn(CHANNEL, NOW + timedelta(seconds=5))
+    rate_limit.wait(CHANNEL, NOW + timedelta(seconds=5))
     assert naps[-1] == 0
 
 
@@ -100,16 +100,16 @@ def test_a_database_that_is_busy_makes_the_message_wait(naps, rate, monkeypatch)
     rate(django_email=1)
     monkeypatch.setattr(rate_limit, "_take", busy)
     with pytest.raises(DeliveryError) as caught:
-        rate_limit.wait_for_turn(CHANNEL, NOW)
+        rate_limit.wait(CHANNEL, NOW)
     assert caught.value.is_temporary
 
 
 @pytest.mark.django_db
 def test_being_sent_away_is_temporary(naps, rate):
     rate(django_email=0.1)
-    rate_limit.wait_for_turn(CHANNEL, NOW)
-    with pytest.raises(TurnLater) as caught:
-        rate_limit.wait_for_turn(CHANNEL, NOW)
+    rate_limit.wait(CHANNEL, NOW)
+    with pytest.raises(RateLimited) as caught:
+        rate_limit.wait(CHANNEL, NOW)
     assert caught.value.is_temporary
     assert caught.value.retry_at == NOW + timedelta(seconds=10)
 
@@ -123,7 +123,7 @@ def test_deliveries_take_turns(naps, rate, email_channel):
         enroll(make_learner(f"learner{number}"), course)
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
     assert ScheduledMessage.objects.filter(status="sent").count() == len(naps) == len(email_channel) == 3
-    assert ChannelPace.objects.get().channel == CHANNEL
+    assert ChannelRate.objects.get().channel == CHANNEL
     assert delivering.rate_limit is rate_limit
 
 
@@ -139,7 +139,7 @@ def test_a_message_whose_turn_is_later_goes_back_until_then(naps, rate, email_ch
     assert len(email_channel) == 1
     later = ScheduledMessage.objects.filter(status="claimed").order_by("due_at")
     assert len(later) == BINS
-    slot = ChannelPace.objects.get().free_at
+    slot = ChannelRate.objects.get().free_at
     assert later[0].due_at >= slot
     assert later[BINS - 1].due_at >= slot + timedelta(seconds=100 * (BINS - 1))
 
@@ -160,7 +160,7 @@ pacing.time = SimpleNamespace(sleep=naps.append)
 print("ready", flush=True)
 now = datetime.fromisoformat(sys.stdin.readline().strip())
 for _ in range(20):
-    pacing.wait_for_turn("mail", now)
+    pacing.wait("mail", now)
 print(json.dumps(naps))
 """
 
@@ -172,9 +172,9 @@ settings.DATABASES["default"].update(json.loads(sys.argv[1]))
 import django
 django.setup()
 from django.db import connection
-from schedules.models import ChannelPace
+from schedules.models import ChannelRate
 with connection.schema_editor() as editor:
-    editor.create_model(ChannelPace)
+    editor.create_model(ChannelRate)
 """
 
 
@@ -208,6 +208,6 @@ def test_a_rate_that_is_none_is_refused(settings, rates):
 def test_a_worker_really_sleeps(db, rate):
     rate(django_email=5)
     for _ in range(3):
-        rate_limit.wait_for_turn(CHANNEL, timezone.now())
-        turn = ChannelPace.objects.get().free_at - timedelta(seconds=1 / 5)
+        rate_limit.wait(CHANNEL, timezone.now())
+        turn = ChannelRate.objects.get().free_at - timedelta(seconds=1 / 5)
         assert turn <= timezone.now()
