@@ -56,14 +56,17 @@ RUNS = """
 # Of a hundred messages 86 are sent, 10 skipped and 3 failed; one waits. Of those sent 40 % are opened.
 ROWS = """
     INSERT INTO schedules_scheduledmessage (uuid, run_id, site_id, user_id, name, target_date, day_offset, status,
-        reason, attempts, unknown_faults, channel, language, course_ids, created, sent_at, opened_at, clicked_at,
-        opted_out_at)
+        reason, detail, attempts, unknown_faults, channel, language, course_ids, created, sent_at, opened_at,
+        clicked_at, opted_out_at)
     SELECT gen_random_uuid(), uuid, %(site)s, user_id, name, day + day_offset, day_offset, status,
            CASE status
                WHEN 'skipped' THEN (ARRAY['opted-out', 'no-longer-due', 'no-highlights', 'no-address'])[1 + n %% 4]
-               WHEN 'failed' THEN (ARRAY['channel-refused', 'host-error'])[1 + n %% 2] || ': 550 5.1.1 message '
-                   || n || ' was not taken, for ' || repeat('the mailbox is not there; ', 6)
+               WHEN 'failed' THEN (ARRAY['channel-refused', 'host-error'])[1 + n %% 2]
                ELSE '' END,
+           CASE status
+               WHEN 'failed' THEN jsonb_build_object('said', '550 5.1.1 message ' || n || ' was not taken, for '
+                   || repeat('the mailbox is not there; ', 6))
+               ELSE '{}'::jsonb END,
            1, 0, 'schedules_email', 'en',
            CASE WHEN n %% 5 = 0 THEN jsonb_build_array(course, course || 'B') ELSE jsonb_build_array(course) END,
            day, CASE status WHEN 'sent' THEN day END,

@@ -61,7 +61,7 @@ ENQUEUE_DISABLED = "enqueue-disabled"
 
 @dataclass(kw_only=True)
 class RunReport:
-    """What one run did. `stopped`: why nothing was queued. `totals`: null while workers are still at it.
+    """What one run did. `stopped`: why nothing was queued. `totals`: `None` while workers are still at it.
 
     `bins`: how many have reported to the ledger, as of `is_finished`.
     """

@@ -16,7 +16,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
-from schedules.conf import DEFAULTS, conf
+from schedules.conf import SETTINGS, conf
 from schedules.exceptions import ConfigurationError
 from schedules.host import get_host, site_value_problems
 from schedules.message_types import message_names, message_type_problems
@@ -45,7 +45,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         ]
     except ConfigurationError as error:
         return [Error(str(error), id="schedules.E001")]
-    for key in DEFAULTS:
+    for key in SETTINGS:
         try:
             getattr(conf, key.lower())
         except ConfigurationError as error:

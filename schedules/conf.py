@@ -1,62 +1,38 @@
-"""Every Django setting that the app reads, each as one typed property.
+"""Every Django setting that the app reads, each as one typed attribute of `conf`.
 
-Values are read afresh at each access, so `override_settings` works. Our own keys live in the dict
-`SCHEDULES`; the others are settings that an LMS has anyway, read under their own names.
+Values are read afresh at each access, so `override_settings` works. Our own keys live in the dict `SCHEDULES`: each is
+declared below with its default, its rule and what it means, and `docs/reference/settings` is made from that. The
+others are settings that an LMS has anyway, read under their own names.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-import pytz
 from django.conf import settings
-from django.utils.crypto import salted_hmac
-from pytz.tzinfo import BaseTzInfo
 
 from schedules.exceptions import ConfigurationError
-
-#: Each key of `SCHEDULES` with its default; the properties of `Conf` say what it means.
-DEFAULTS: Mapping[str, Any] = {
-    "HOST": "schedules.contrib.lms.host.LmsHost",
-    "MESSAGE_TYPES": (
-        "schedules.message_types.recurring_nudge.RecurringNudge",
-        "schedules.message_types.upgrade_reminder.UpgradeReminder",
-        "schedules.message_types.course_update.CourseUpdate",
-    ),
-    "GATES": (),
-    "TIME_ZONE": "UTC",
-    "URL_SCHEME": "https",
-    "RECURRING_NUDGE_DAYS": (3, 10),
-    "UPGRADE_REMINDER_DAYS": 2,
-    "COURSE_UPDATE_WEEKS": 11,
-    "HOLD_BACK_SALT": "",
-    "RESOLVE_BATCH_SIZE": 500,
-    "DELIVERY_BATCH_SIZE": 100,
-    "LEASE_SECONDS": 900,
-    "RETRY_SECONDS": 60,
-    "RETRY_ATTEMPTS": 12,
-    "MESSAGE_TTL_DAYS": {},
-    "FILE_EMAIL_DIRECTORY": "ace_messages",
-    "SMTP_MESSAGES_PER_CONNECTION": 100,
-    "SMTP_TIMEOUT_SECONDS": 30,
-    "MESSAGES_PER_SECOND": {},
-    "CATCH_UP_DAYS": 3,
-    "FAILED_SHARE": 0.05,
-    "SEGMENT_URL": "https://api.segment.io",
-    "TRACK_CLICKS": True,
-    "TRACK_OPENS": False,
-    "GOOGLE_ANALYTICS_URL": "https://www.google-analytics.com",
-}
-
-#: A day that is further from today may lie outside of the calendar.
-MAX_DAYS = 10_000
-
-#: The last week of a course that may be sent.
-MAX_WEEKS = 520
+from schedules.values.rules import (
+    DAYS,
+    DAYS_BY_TYPE,
+    DIRECTORY,
+    MAX_DAYS,
+    MAX_WEEKS,
+    PATH,
+    PATHS,
+    RATE,
+    SALT,
+    SCHEME,
+    SHARE,
+    SWITCH,
+    WEB_URL,
+    ZONE,
+    Setting,
+    number,
+    own_settings,
+)
 
 
 class Conf:
@@ -64,149 +40,167 @@ class Conf:
 
     # Ours -----------------------------------------------------------------------------------------
 
-    @property
-    def host(self) -> str:
-        """Dotted path of the `schedules.host.Host` subclass that speaks for the LMS."""
-        path: str = self._own("HOST", str, lambda path: "." in path, "a dotted path to a class")
-        return path
-
-    @property
-    def message_types(self) -> tuple[str, ...]:
-        """Dotted paths of the message types (subclasses of `schedules.messages.Resolver`), in the order of a day."""
-        return self._paths("MESSAGE_TYPES")
-
-    @property
-    def gates(self) -> tuple[str, ...]:
-        """Dotted paths of the host's own gates (subclasses of `schedules.messages.Gate`), after the app's."""
-        return self._paths("GATES")
-
-    @property
-    def time_zone(self) -> BaseTzInfo:
-        """The zone (a pytz name) in which a day runs from midnight to midnight. Default UTC."""
-        zones = pytz.all_timezones_set
-        return pytz.timezone(self._own("TIME_ZONE", str, lambda name: name in zones, "a name in pytz.all_timezones"))
-
-    @property
-    def url_scheme(self) -> str:
-        """How links to a site's pages begin: `https`, or `http` on a machine of one's own."""
-        scheme: str = self._own("URL_SCHEME", str, lambda one: one in ("https", "http"), "'https' or 'http'")
-        return scheme
-
-    @property
-    def recurring_nudge_days(self) -> tuple[int, ...]:
-        """Days after the start on which the nudge is due; each needs templates of its own."""
-        days: Sequence[int] = self._own(
-            "RECURRING_NUDGE_DAYS",
-            (list, tuple),
-            _are_days,
-            f"a list of different whole numbers from 1 to {MAX_DAYS}",
-        )
-        return tuple(days)
-
-    @property
-    def upgrade_reminder_days(self) -> int:
-        """Days before the upgrade deadline on which the reminder is due."""
-        return self._count("UPGRADE_REMINDER_DAYS", most=MAX_DAYS)
-
-    @property
-    def course_update_weeks(self) -> int:
-        """The last week, counted from the start, whose highlights are sent."""
-        return self._count("COURSE_UPDATE_WEEKS", most=MAX_WEEKS)
-
-    @property
-    def hold_back_salt(self) -> str:
-        """Secret of the hold-back draw. Empty: derived from `SECRET_KEY`; set it before you change that one."""
-        salt: str = self._own("HOLD_BACK_SALT", str, lambda _: True, "text")
-        return salt or _derived_salt()
-
-    @property
-    def resolve_batch_size(self) -> int:
-        """Learners read at a time while a bin is streamed."""
-        return self._count("RESOLVE_BATCH_SIZE")
-
-    @property
-    def delivery_batch_size(self) -> int:
-        """Messages in one delivery task, 100 at most."""
-        return self._count("DELIVERY_BATCH_SIZE", most=100)
-
-    @property
-    def lease_seconds(self) -> int:
-        """Seconds after which a batch that its worker never finished may be taken over."""
-        return self._count("LEASE_SECONDS")
-
-    @property
-    def retry_seconds(self) -> int:
-        """Seconds before a message that was refused for now is tried again; doubled each time, an hour at most."""
-        return self._count("RETRY_SECONDS")
-
-    @property
-    def retry_attempts(self) -> int:
-        """How often a message is tried that fails and nobody can say why, before it is settled as failed."""
-        return self._count("RETRY_ATTEMPTS", most=100)
-
-    @property
-    def message_ttl_days(self) -> Mapping[str, int]:
-        """Message type -> days from its first run's start in which a message is worth sending; 3 where not named."""
-        days: Mapping[str, int] = self._own(
-            "MESSAGE_TTL_DAYS",
-            Mapping,
-            _are_days_by_name,
-            f"a dict of message types and whole numbers from 1 to {MAX_DAYS}",
-        )
-        return days
-
-    @property
-    def file_email_directory(self) -> Path:
-        """Where the channel `schedules_file_email` writes its messages; relative to the working directory."""
-        return Path(self._own("FILE_EMAIL_DIRECTORY", (str, Path), bool, "the path of a directory"))
-
-    @property
-    def smtp_messages_per_connection(self) -> int:
-        """Messages after which the channel `schedules_email` opens a new connection."""
-        return self._count("SMTP_MESSAGES_PER_CONNECTION")
-
-    @property
-    def smtp_timeout_seconds(self) -> int:
-        """Seconds that `schedules_email` waits for each answer, where the mail settings have no timeout."""
-        return self._count("SMTP_TIMEOUT_SECONDS", most=3600)
-
-    @property
-    def messages_per_second(self) -> Mapping[str, float]:
-        """Channel's name -> messages per second of all workers together. A channel that is not named has no limit."""
-        rates: Mapping[str, float] = self._own(
-            "MESSAGES_PER_SECOND", Mapping, _are_rates, "names of channels, each with a number from 0.001 to 10000"
-        )
-        return rates
-
-    @property
-    def catch_up_days(self) -> int:
-        """How many days back a daily run does what was missed, at most; 0: it does today alone."""
-        return self._count("CATCH_UP_DAYS", least=0, most=30)
-
-    @property
-    def failed_share(self) -> float:
-        """Share of the last day's messages, from 0 to 1, that may fail before it counts as a problem."""
-        return float(self._own("FAILED_SHARE", (int, float), lambda share: 0 <= share <= 1, "a number from 0 to 1"))
-
-    @property
-    def segment_url(self) -> str:
-        """Where Segment's API is: another region's, or a proxy's. Events go to `/v1/batch` there."""
-        return self._web_url("SEGMENT_URL")
-
-    @property
-    def track_clicks(self) -> bool:
-        """Whether links to pages lead through our own redirect, which notes in the ledger that one was followed."""
-        return self._switch("TRACK_CLICKS")
-
-    @property
-    def track_opens(self) -> bool:
-        """Whether messages have our own pixel, which notes in the ledger that it was loaded."""
-        return self._switch("TRACK_OPENS")
-
-    @property
-    def google_analytics_url(self) -> str:
-        """Where Google Analytics 4 takes events: another region's, or a proxy's. They go to `/mp/collect` there."""
-        return self._web_url("GOOGLE_ANALYTICS_URL")
+    host = Setting(
+        "schedules.contrib.lms.host.LmsHost",
+        PATH,
+        "The ``schedules.host.Host`` subclass that speaks for the LMS. The default is the embedded LMS.",
+    )
+    message_types = Setting(
+        (
+            "schedules.message_types.recurring_nudge.RecurringNudge",
+            "schedules.message_types.upgrade_reminder.UpgradeReminder",
+            "schedules.message_types.course_update.CourseUpdate",
+        ),
+        PATHS,
+        "The :term:`message types <message type>`: subclasses of ``schedules.messages.Resolver``. ``send_daily`` "
+        "runs them in this order. Who adds one names the three of the app, too: :doc:`../howto/add-a-message-"
+        "type`. What waits for a message type that is taken out is ``skipped: message-type-gone``.",
+    )
+    gates = Setting(
+        (),
+        PATHS,
+        ":term:`Gates <gate>` of the host's own: subclasses of ``schedules.messages.Gate``. They are asked after "
+        "the app's, in this order. :doc:`../howto/add-a-gate` shows one.",
+    )
+    time_zone = Setting(
+        "UTC",
+        ZONE,
+        "The zone in which a day runs from midnight to midnight.",
+    )
+    url_scheme = Setting(
+        "https",
+        SCHEME,
+        "How links to a site's pages begin. ``http`` is for a machine of one's own: messages then have no ``List-"
+        "Unsubscribe-Post``, for one click takes ``https`` (RFC 8058).",
+    )
+    recurring_nudge_days = Setting(
+        (3, 10),
+        DAYS,
+        "The days after the start on which the recurring nudge is due. Each needs its templates. Those of 3, 10 "
+        "and 19 are there.",
+        unit="days",
+    )
+    upgrade_reminder_days = Setting(
+        2,
+        number(most=MAX_DAYS),
+        "How long before the upgrade deadline the upgrade reminder is due.",
+        unit="days",
+    )
+    course_update_weeks = Setting(
+        11,
+        number(most=MAX_WEEKS),
+        "The last week, counted from the start, whose highlights are sent.",
+        unit="weeks",
+    )
+    hold_back_salt = Setting(
+        "",
+        SALT,
+        "Decides, with the site and the learner, who is in the control group. Empty: derived from ``SECRET_KEY``. "
+        "Set it before you change that one, or the assignment changes. It is never shown.",
+        is_secret=True,
+    )
+    resolve_batch_size = Setting(
+        500,
+        number(),
+        "How many learners are read at a time while a bin is searched.",
+        unit="learners",
+    )
+    delivery_batch_size = Setting(
+        100,
+        number(most=100),
+        "How many messages one delivery task gets.",
+        unit="messages",
+    )
+    lease_seconds = Setting(
+        900,
+        number(),
+        "After this long, what a worker leased and never finalized may be reclaimed. By the clock of the "
+        "database; it begins anew with each hand-over to the channel, so it has to be longer than the channel may "
+        "take for one message.",
+        unit="seconds",
+    )
+    retry_seconds = Setting(
+        60,
+        number(),
+        "How long a message waits that its channel or the LMS refused for now. Doubled with each try, an hour at "
+        "most, and spread by half to either side. A channel that says when to come back is believed. The trials "
+        "of a channel :ref:`that takes nothing <trouble-with-the-channel>` have the same intervals.",
+        unit="seconds",
+    )
+    retry_attempts = Setting(
+        12,
+        number(most=100),
+        "How often a message is tried that fails for a reason that nobody can name, before it has failed. What "
+        "waiting can mend is tried for as long as the message is worth sending.",
+    )
+    message_ttl_days = Setting(
+        {},
+        DAYS_BY_TYPE,
+        "The :term:`time to live` of a message: how long it is worth sending, counted from the start of the run "
+        "that first claimed it, also of one for a past day. Three days for a message type that is not named.",
+        unit="days",
+    )
+    file_email_directory = Setting(
+        "ace_messages",
+        DIRECTORY,
+        "Where the channel ``schedules_file_email`` writes its messages, and the ``index.html`` that lists them. "
+        "A relative path starts at the working directory.",
+    )
+    smtp_messages_per_connection = Setting(
+        100,
+        number(),
+        "After how many messages the channel ``schedules_email`` opens a new connection.",
+        unit="messages",
+    )
+    smtp_timeout_seconds = Setting(
+        30,
+        number(most=3600),
+        "How long ``schedules_email`` waits for each answer of the server, where the mail settings have no timeout.",
+        unit="seconds",
+    )
+    messages_per_second = Setting(
+        {},
+        RATE,
+        "How many messages a channel gets from all workers together. A channel that is not named has no limit. "
+        "``manage.py check`` warns of names that are not enabled channels.",
+        unit="messages per second",
+    )
+    catch_up_days = Setting(
+        3,
+        number(least=0, most=30),
+        "How many days back a daily run does what was missed, at most. 0: it does today alone.",
+        unit="days",
+    )
+    failed_share = Setting(
+        0.05,
+        SHARE,
+        "Share of the messages tried in the last 24 hours that may fail before the :doc:`status <../howto/know-"
+        "that-it-runs>` calls it a problem.",
+    )
+    segment_url = Setting(
+        "https://api.segment.io",
+        WEB_URL,
+        "Where Segment's API is: of another region, such as ``https://events.eu1.segmentapis.com``, or of a "
+        "proxy. Events are posted to ``/v1/batch`` there. Read only where there is a ``LMS_SEGMENT_KEY``.",
+    )
+    track_clicks = Setting(
+        True,
+        SWITCH,
+        "Whether links to pages lead through the app's own redirect, which records the first :term:`click` in the "
+        "ledger.",
+    )
+    track_opens = Setting(
+        False,
+        SWITCH,
+        "Whether messages have the app's own :term:`pixel`, which records the first :term:`open` in the ledger.",
+    )
+    google_analytics_url = Setting(
+        "https://www.google-analytics.com",
+        WEB_URL,
+        "Where Google Analytics 4 takes events: of another region, such as ``https://region1.google-"
+        "analytics.com``, or of a proxy. Opens are posted to ``/mp/collect`` there. The pixel of Universal "
+        "Analytics keeps its own address.",
+    )
 
     # The LMS's and ACE's --------------------------------------------------------------------------
 
@@ -217,7 +211,7 @@ class Conf:
 
     @property
     def routing_key(self) -> str | None:
-        """Name of the Celery queue for our tasks (`ACE_ROUTING_KEY`); null means Celery's default."""
+        """Name of the Celery queue for our tasks (`ACE_ROUTING_KEY`); `None` means Celery's default."""
         return getattr(settings, "ACE_ROUTING_KEY", None)
 
     @property
@@ -249,9 +243,9 @@ class Conf:
     def unknown_keys(self) -> dict[str, str]:
         """Keys of `SCHEDULES` that nothing reads, each with one line on what to do. Empty when all is well."""
         problems = {}
-        for key in self._dict():
-            if key not in DEFAULTS:
-                near = difflib.get_close_matches(str(key).upper(), DEFAULTS, n=1, cutoff=0)
+        for key in own_settings():
+            if key not in SETTINGS:
+                near = difflib.get_close_matches(str(key).upper(), SETTINGS, n=1, cutoff=0)
                 problems[str(key)] = f"SCHEDULES[{key!r}] is not a setting; did you mean {near[0]!r}?"
         return problems
 
@@ -259,74 +253,11 @@ class Conf:
         """Read every key once. Raises `ConfigurationError` on the first that is unknown or cannot be used."""
         for problem in self.unknown_keys().values():
             raise ConfigurationError(problem)
-        for key in DEFAULTS:
+        for key in SETTINGS:
             getattr(self, key.lower())
 
-    def _dict(self) -> Mapping[str, Any]:
-        own = getattr(settings, "SCHEDULES", {})
-        if not isinstance(own, Mapping):
-            raise ConfigurationError(f"SCHEDULES is {own!r}; give a dict.")
-        return own
 
-    def _own(self, key: str, kind: Any, is_usable: Callable[[Any], bool], allowed: str) -> Any:
-        value = self._dict().get(key, DEFAULTS[key])
-        if isinstance(value, bool) or not isinstance(value, kind) or not is_usable(value):
-            shown = "(hidden)" if key == "HOLD_BACK_SALT" else repr(value)
-            raise ConfigurationError(f"SCHEDULES[{key!r}] is {shown}; allowed: {allowed}.")
-        return value
-
-    def _paths(self, key: str) -> tuple[str, ...]:
-        paths: Sequence[str] = self._own(key, (list, tuple), _are_paths, "a list of different dotted paths to classes")
-        return tuple(paths)
-
-    def _switch(self, key: str) -> bool:
-        value = self._dict().get(key, DEFAULTS[key])
-        if not isinstance(value, bool):
-            raise ConfigurationError(f"SCHEDULES[{key!r}] is {value!r}; allowed: True or False.")
-        return value
-
-    def _web_url(self, key: str) -> str:
-        url: str = self._own(key, str, _is_web_url, "a URL that begins with https:// or http://")
-        return url
-
-    def _count(self, key: str, most: int = 10_000_000, least: int = 1) -> int:
-        allowed = f"a whole number from {least} to {most}"
-        count: int = self._own(key, int, lambda value: least <= value <= most, allowed)
-        return count
-
-
-def _are_days(days: Sequence[object]) -> bool:
-    are_numbers = all(type(day) is int and 1 <= day <= MAX_DAYS for day in days)
-    return are_numbers and len(set(days)) == len(days)
-
-
-def _are_paths(paths: Sequence[object]) -> bool:
-    return all(isinstance(path, str) and "." in path for path in paths) and len(set(paths)) == len(paths)
-
-
-def _is_web_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _are_rates(rates: Mapping[object, object]) -> bool:
-    return all(
-        isinstance(channel, str) and type(rate) in (int, float) and 0.001 <= rate <= 10_000  # type: ignore[operator]
-        for channel, rate in rates.items()
-    )
-
-
-def _are_days_by_name(days: Mapping[object, object]) -> bool:
-    return all(
-        isinstance(name, str) and type(number) is int and 1 <= number <= MAX_DAYS for name, number in days.items()
-    )
-
-
-def _derived_salt() -> str:
-    return salted_hmac("schedules.hold_back", "salt", algorithm="sha256").hexdigest()
-
+#: Each key of `SCHEDULES` with its declaration, in the order of this module.
+SETTINGS: Mapping[str, Setting[Any]] = {one.key: one for one in vars(Conf).values() if isinstance(one, Setting)}
 
 conf = Conf()

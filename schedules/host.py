@@ -103,7 +103,7 @@ class Host(ABC):
         return {}
 
     def enrollment_site_id(self, user_id: int, course_id: str) -> int | None:
-        """The site on which the learner is enrolling now, such as the request's. Default: not known (null)."""
+        """The site on which the learner is enrolling now, such as the request's. Default: not known (`None`)."""
         return None
 
     def site_values(self) -> Mapping[int, Mapping[str, Any]]:

@@ -19,7 +19,7 @@ __all__ = [
 
 #: A learner has a new active enrollment, or one that became active again: `user_id`, `course_id`,
 #: `enrolled_at` (aware; the enrollment's `created`, or the instant it became active again),
-#: `site_id` (the request's site, or null).
+#: `site_id` (the request's site, or `None`).
 learner_enrolled = Signal()
 
 #: Something about a course changed: `course_id`, `facts` (a collection of `CourseFact`).

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sites.models import Site
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import is_valid_path
 from django.utils import timezone, translation
@@ -89,7 +89,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _act(link: Link, request: HttpRequest) -> dict[str, Any] | None:
-    """Do what was posted; returns what to say of it, or null if the link has no such choice."""
+    """Do what was posted; returns what to say of it, or `None` if the link has no such choice."""
     posted = request.POST
     is_one_click = "List-Unsubscribe" in posted or not ("stop" in posted or "again" in posted)
     is_wanted = not is_one_click and "again" in posted
@@ -122,6 +122,31 @@ def _unsubscribe_page(request: HttpRequest, name: str, context: dict[str, Any], 
     return response
 
 
+class Afterwards(HttpResponseBase):
+    """A response that does something once the web server has passed all of it on: then nobody waits any more.
+
+    It does so when it is closed, before Django gives back the connection to the database.
+    """
+
+    act: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        act, self.act = self.act, None
+        try:
+            if act is not None:
+                act()
+        finally:
+            super().close()
+
+
+class RedirectAndRecord(Afterwards, HttpResponseRedirect):
+    """On to a page; what that means for a message is recorded afterwards."""
+
+
+class PixelAndRecord(Afterwards, HttpResponse):
+    """A picture; likewise."""
+
+
 # An answer has gone out before its hit is noted, which is no part of any transaction of the request's.
 @secured()
 @login_not_required
@@ -139,10 +164,10 @@ def click(request: HttpRequest, token: str, way: str) -> HttpResponse:
     query = f"?{query}" if (query := request.META.get("QUERY_STRING")) else ""
     if found is None and not is_valid_path(path, getattr(request, "urlconf", None)):
         path, query = _dashboard_url(request), ""
-    response = HttpResponseRedirect(f"{found.origin if found else ''}{path}{query}")
+    response = RedirectAndRecord(f"{found.origin if found else ''}{path}{query}")
     response["X-Robots-Tag"] = _NO_ROBOTS
     if found and not _is_guess(request):
-        _when_sent(response, partial(_note, found.uuid, Engagement.CLICKED, timezone.now()))
+        response.act = partial(_record, found.uuid, Engagement.CLICKED, timezone.now())
     return response
 
 
@@ -153,11 +178,11 @@ def click(request: HttpRequest, token: str, way: str) -> HttpResponse:
 @require_safe
 def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     """The pixel of a message, also for a token that is not ours: mail programs would show a broken picture."""
-    response = HttpResponse(_PIXEL, content_type="image/gif")
+    response = PixelAndRecord(_PIXEL, content_type="image/gif")
     response["X-Robots-Tag"] = _NO_ROBOTS
     found = first_party.read_open(token)
     if found and not _is_guess(request):
-        _when_sent(response, partial(_note, found.uuid, Engagement.OPENED, timezone.now()))
+        response.act = partial(_record, found.uuid, Engagement.OPENED, timezone.now())
     return response
 
 
@@ -173,29 +198,16 @@ def _dashboard_url(request: HttpRequest) -> str:
         return "/"
 
 
-def _note(uuid: UUID, reaction: Engagement, now: datetime) -> None:
+def _record(uuid: UUID, kind: Engagement, now: datetime) -> None:
     """Also while the database is away: the queue has the time that a web server's worker has not."""
-    if not engagement.record(uuid, reaction, now):
+    if not engagement.record(uuid, kind, now):
         try:
-            tasks.record_engagement_later(uuid, reaction, now)
+            tasks.record_engagement_later(uuid, kind, now)
         except Exception as error:  # noqa: BLE001 - the broker may be away too
-            log.error("Message %s was %s, which could not be noted: %s", uuid, reaction, redacted_traceback(error))
+            log.error("Message %s was %s, which could not be noted: %s", uuid, kind, redacted_traceback(error))
 
 
 def _is_guess(request: HttpRequest) -> bool:
     """Whether nobody has asked for it yet: a program looks whether it is there, or fetches it in advance."""
     purpose = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
     return request.method == "HEAD" or "prefetch" in purpose
-
-
-def _when_sent(response: HttpResponse, act: Callable[[], None]) -> None:
-    """Do it when the web server has passed the whole answer on, before it gives back the database connection."""
-    close = response.close
-
-    def act_and_close() -> None:
-        try:
-            act()
-        finally:
-            close()
-
-    response.close = act_and_close  # type: ignore[method-assign]

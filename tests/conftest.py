@@ -13,8 +13,8 @@ from celery import current_app
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic, get_connection
 
-from schedules import ledger
 from schedules.finding import due
+from schedules.ledger import runs
 from schedules.management import waiting
 from schedules.sending import tasks
 from schedules.tracking import segment
@@ -42,7 +42,7 @@ def _few_bins(request, _nothing_is_left_behind, monkeypatch):
     Four divide 24, so learners who share one of the 24 bins still share one.
     """
     if request.node.get_closest_marker("all_bins") is None:
-        for module in (ledger, due, tasks, waiting):
+        for module in (due, runs, tasks, waiting):
             monkeypatch.setattr(module, "BINS", 4)
 
 

@@ -202,6 +202,12 @@ def missing(language: str) -> list[str]:
         if keys(catalog) != keys(extracted(domain)):
             found.append(f"{where}: is not up to date with the code; run `make messages`")
         found += [f"{where}: {one.id!r}: is not translated" for one in catalog if one.id and not any(forms(one))]
+        found += [
+            f"{where}: {one.id!r}: is fuzzy, for the English changed: see that the translation is right, and take the "
+            "word “fuzzy” out"
+            for one in catalog
+            if one.id and one.fuzzy
+        ]
     return found
 
 

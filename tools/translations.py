@@ -52,10 +52,8 @@ def contradictions(catalogs: Iterable[Catalog]) -> list[str]:
 
 def _faults(catalog: Catalog, message: Message) -> Iterator[str]:
     said = forms(message)
-    if not any(said):  # nothing is said, so nothing is wrong; tools.catalogs says what is missing
+    if not any(said) or message.fuzzy:  # not in use, so nothing is wrong; tools.catalogs says what is missing
         return
-    if message.fuzzy:
-        yield "is fuzzy, for the English changed: see that the translation is right, and take the word “fuzzy” out"
     if message.pluralizable and len(said) != catalog.num_plurals:
         yield f"has {len(said)} plural forms; {catalog.num_plurals} are needed"
         return

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One line of the table. `query` picks its messages from the run's; null where they are not the run's own."""
+    """One line of the table. `query` picks its messages from the run's; `None` where they are not the run's own."""
 
     label: Any
     count: int
@@ -19,7 +19,7 @@ class Line:
 
 
 class Counts:
-    """`SendRun.counts`, whatever is missing from it or not a number. A total not known yet is null."""
+    """`SendRun.counts`, whatever is missing from it or not a number. A total not known yet is `None`."""
 
     def __init__(self, counts: Any) -> None:
         self._counts: Mapping[str, Any] = counts if isinstance(counts, Mapping) else {}

@@ -228,5 +228,5 @@ def _effect(effect: Effect) -> dict[str, Any]:
         **{name: share_of(group.count, group.of, group.rate) for name, group in groups.items()},
         "difference": points(effect.difference),
         "interval": interval(effect.low, effect.high),
-        "verdict": effect.verdict,
+        "interpretation": effect.interpretation,
     }

@@ -198,7 +198,7 @@ def _status(error: BaseException, response: Any) -> int | None:
 
 
 def _retry_after(response: Any, now: datetime) -> datetime | None:
-    """When the service wants to be asked again (RFC 9110, 10.2.3); null if it does not say, or is past."""
+    """When the service wants to be asked again (RFC 9110, 10.2.3); `None` if it does not say, or is past."""
     headers = getattr(response, "headers", None) or _inside(response, "ResponseMetadata", "HTTPHeaders") or {}
     said = next((str(value) for key, value in headers.items() if str(key).lower() == "retry-after"), "").strip()
     try:
@@ -219,7 +219,7 @@ def _inside(value: Any, *keys: str) -> Any:
 
 
 def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None:
-    """What errors without an answer mean; null where nobody can name them."""
+    """What errors without an answer mean; `None` where nobody can name them."""
     names = " ".join(kind.__name__ for link in links for kind in type(link).__mro__)
     setup = next((link for link in links if isinstance(link, ImproperlyConfigured)), None)
     found: DeliveryError | None = None

@@ -70,7 +70,7 @@ class _CheckedClient:
 
 
 def _failure(response: Any, address: str) -> SchedulesError | None:
-    """What an answer means; null if Sailthru took the message.
+    """What an answer means; `None` if Sailthru took the message.
 
     Its client takes every JSON that does not hold exactly an error and its text for a yes, so we look ourselves.
     """
@@ -102,7 +102,7 @@ def _in_doubt(detail: str, reason: FailReason = FailReason.CHANNEL_REFUSED, **mo
 
 
 def _rate_limit_reset(response: Any) -> datetime | None:
-    """When Sailthru takes requests again, by its header (seconds since 1970); null if it does not say, or is past.
+    """When Sailthru takes requests again, by its header (seconds since 1970); `None` if it does not say, or is past.
 
     Source: https://getstarted.sailthru.com/developers/api-basics/technical/#HTTP_Response_Headers
     """

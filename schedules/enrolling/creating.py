@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 def create_schedule(
     user_id: int, course_id: str, *, enrolled_at: datetime, now: datetime, site_id: int | None = None
 ) -> Schedule | None:
-    """The learner's schedule in the course, new or set anew; null where there is to be none (behavior 1.1)."""
+    """The learner's schedule in the course, new or set anew; `None` where there is to be none (behavior 1.1)."""
     host = get_host()
     course = host.courses([course_id]).get(course_id)
     site = Site.objects.filter(pk=site_id).first() if site_id is not None else None

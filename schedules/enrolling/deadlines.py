@@ -17,7 +17,7 @@ UPGRADABLE_MODES = frozenset({"audit", "honor"})
 
 
 def deadline_days(orgs: Mapping[str, str]) -> dict[str, int | None]:
-    """Course id -> days from start to deadline, null where there is none (behavior 2.1).
+    """Course id -> days from start to deadline, `None` where there is none (behavior 2.1).
 
     `orgs`: course id -> organization. Three queries, however many courses.
     """
@@ -41,7 +41,7 @@ def deadline_days(orgs: Mapping[str, str]) -> dict[str, int | None]:
 def upgrade_deadline(
     *, available_at: datetime, days: int | None, course_end: datetime | None, mode: VerifiedMode | None, now: datetime
 ) -> datetime | None:
-    """The learner's own deadline, or null when there is none (behavior 2.2)."""
+    """The learner's own deadline, or `None` when there is none (behavior 2.2)."""
     if days is None or mode is None or (mode.expires_at is not None and mode.expires_at < now):
         return None
     bounds = (available_at + timedelta(days=days), mode.expires_at, course_end)

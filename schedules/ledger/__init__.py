@@ -1,355 +1,57 @@
-"""The ledger: which message is whose to send, and what became of it. The only writer of `ScheduledMessage`.
+"""The ledger: which message is whose to send, and what became of it. Nothing else writes them.
 
 `claimed -> delivering -> sent | skipped | failed`, and back to `claimed` for a retry. `sent` is final. A later run
 for the same day takes up again what was skipped or failed, for the rest of its life. Until `leased_until` somebody
-answers for a message: a queue, a worker, or the wait before a retry; after that it is taken over.
+answers for a message: a queue, a worker, or the wait before a retry; after that it is reclaimed.
 
 `now` of what leases is `clock.SHARED_CLOCK`, so that hosts whose clocks differ agree about who holds what. All of it
 outlasts a database that is away for a while (`transient.outlast`), and may be done twice for that.
 """
 
-from __future__ import annotations
-
-import functools
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import ParamSpec, TypeVar
-from uuid import UUID, uuid4, uuid5
-
-from django.db import connections, router, transaction
-from django.db.models import Count, F, Q, QuerySet
-
-from schedules.conf import conf
-from schedules.database.clock import SHARED_CLOCK, Instant
-from schedules.database.transient import outlast
-from schedules.models import ScheduledMessage, SendRun
-from schedules.values.data import Engagement
-from schedules.values.outcomes import Outcome, OutcomeStatus, SkipReason, Totals
-from schedules.values.runs import BINS, Run, RunOrigin
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-Status = ScheduledMessage.Status
-
-#: The uuid5 namespace of our messages; changing it would make yesterday's messages new ones.
-_NAMESPACE = UUID("5f0d7a0c-9c41-4a8e-9d6a-6d1f2c1e7b55")
-
-_REASON_LENGTH = ScheduledMessage._meta.get_field("reason").max_length or 0
-
-
-#: The part of a lease for which a database that is away is waited for.
-PATIENCE = 1 / 4
-
-
-def _outlasting(act: Callable[P, T]) -> Callable[P, T]:
-    @functools.wraps(act)
-    def patient(*args: P.args, **kwargs: P.kwargs) -> T:
-        return outlast(lambda: act(*args, **kwargs), ScheduledMessage, conf.lease_seconds * PATIENCE)
-
-    return patient
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """A message to be claimed. `schedule_id` is set where the message is about one course alone."""
-
-    uuid: UUID
-    user_id: int
-    schedule_id: int | None
-    name: str
-    course_ids: tuple[str, ...]
-
-
-def message_uuid(run: Run, key: str, user_id: int, schedule_id: int | None) -> UUID:
-    """The same message has the same uuid, whichever run, worker or retry asks (decision record 0003).
-
-    `key`: the message's name, and what else tells it from others for the same target day.
-    """
-    parts = (run.site_id, key, run.target_date.isoformat(), user_id, "" if schedule_id is None else schedule_id)
-    return uuid5(_NAMESPACE, ":".join(str(part) for part in parts))
-
-
-@_outlasting
-def open_runs(runs: Collection[Run], now: datetime, stopped: str = "") -> None:
-    """All before the first is queued: should this process die in between, the ones not begun are seen as unfinished."""
-    with transaction.atomic(using=_database()):
-        for run in runs:
-            open_run(run, now, stopped)
-
-
-def open_run(run: Run, now: datetime, stopped: str = "") -> None:
-    """Note that a run begins, or that it was `stopped` before it could."""
-    _runs().create(
-        uuid=run.uuid,
-        site_id=run.site_id,
-        message_type=run.message_type,
-        date=run.today,
-        day_offset=run.day_offset,
-        origin=run.origin.value,
-        started_at=now,
-        finished_at=now if stopped else None,
-        leased_until=None if stopped else _lease_end(SHARED_CLOCK),
-        counts={"stopped": stopped} if stopped else {"bins": {}},
-    )
-
-
-@_outlasting
-def claim(run: Run, entries: Collection[Entry], now: Instant) -> set[UUID]:
-    """Take the messages that nobody has sent or is sending; returns the uuids to deliver, perhaps none.
-
-    Two runs may both be given a message that is `claimed`: `lease` decides between them. A message that is taken up
-    again keeps the life that it has left, however often its day is repeated. It lives anew if `--since` asks for it,
-    and if it was staff's switch that held it back.
-    """
-    _messages().bulk_create(
-        [
-            ScheduledMessage(
-                uuid=entry.uuid,
-                run_id=run.uuid,
-                site_id=run.site_id,
-                user_id=entry.user_id,
-                schedule_id=entry.schedule_id,
-                name=entry.name,
-                target_date=run.target_date,
-                day_offset=run.day_offset,
-                course_ids=list(entry.course_ids),
-                created=now,
-                leased_until=_lease_end(now),
-            )
-            for entry in entries
-        ],
-        ignore_conflicts=True,
-    )
-    rows = _messages().filter(pk__in=[entry.uuid for entry in entries])
-    unsent = Q(status__in=(Status.SKIPPED, Status.FAILED)) | Q(status=Status.DELIVERING, leased_until__lt=now)
-    if run.origin == RunOrigin.SINCE:
-        rows.filter(unsent | Q(status=Status.CLAIMED)).update(created=now, run_id=run.uuid)
-    else:
-        rows.filter(unsent, reason=SkipReason.DELIVERY_DISABLED).update(created=now)
-    rows.filter(unsent).update(
-        status=Status.CLAIMED,
-        run_id=run.uuid,
-        reason="",
-        detail={},
-        attempts=0,
-        unknown_faults=0,
-        due_at=None,
-        lease=None,
-        leased_until=_lease_end(now),
-    )
-    return set(rows.filter(_is_ready(now)).values_list("pk", flat=True))
-
-
-@_outlasting
-def lease(ids: Collection[UUID], now: Instant) -> list[ScheduledMessage]:
-    """Take those of `ids` that are ready for delivery, with their runs; until the lease ends nobody else gets them.
-
-    The rows' `lease` is the holder's alone, and tells this lease from any other of the same message.
-    """
-    database, token = _database(), uuid4()
-    with transaction.atomic(using=database):
-        rows = list(_locked(database).filter(_is_ready(now), pk__in=ids).order_by("pk"))
-        _messages().filter(pk__in=[row.pk for row in rows]).update(
-            status=Status.DELIVERING, lease=token, leased_until=_lease_end(now), attempts=F("attempts") + 1
-        )
-    for row in rows:
-        row.lease = token
-    return rows
-
-
-@_outlasting
-def confirm(row: ScheduledMessage, now: Instant) -> bool:
-    """Whether we still hold the message, right before it is handed over; the lease begins anew with that.
-
-    One statement: it fails where the answer of the channel could not be recorded, and whoever was overtaken, for their
-    machine was suspended, say, hears of it here.
-    """
-    return _held([row]).update(leased_until=_lease_end(now)) == 1
-
-
-@_outlasting
-def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID | None = None) -> None:
-    """Settle messages, each with the same outcome; or give them back, to be tried again.
-
-    `lease`: ours; `None` if we only claimed them. What others have leased or settled meanwhile is left to them. But
-    `sent` holds, whoever says it, and however late: what was sent must never look as if it was not.
-    """
-    is_retry = outcome.status == OutcomeStatus.RETRY
-    if outcome.status == OutcomeStatus.SENT:
-        is_open = ~Q(status=Status.SENT)
-    elif lease is None:
-        is_open = Q(status=Status.CLAIMED)
-    else:
-        is_open = Q(status=Status.DELIVERING, lease=lease)
-    _messages().filter(is_open, pk__in=uuids).update(
-        status=Status.CLAIMED if is_retry else outcome.status.value,
-        reason=outcome.reason[:_REASON_LENGTH],
-        **({} if outcome.detail is None else {"detail": dict(outcome.detail)}),
-        channel=outcome.channel,
-        language=outcome.language,
-        sent_at=now if outcome.status == OutcomeStatus.SENT else None,
-        due_at=outcome.retry_at if is_retry else None,
-        lease=None,
-        leased_until=outcome.retry_at if is_retry else None,
-        attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
-        unknown_faults=F("unknown_faults") if outcome.is_known else F("unknown_faults") + 1,
-    )
-
-
-@_outlasting
-def record_all(outcomes: Mapping[UUID, Outcome], now: datetime) -> None:
-    """`record()` for messages that we only claimed, each with its own outcome.
-
-    A statement for all details, which differ most, and then one for each outcome.
-    """
-    rows = [ScheduledMessage(pk=uuid, detail=dict(one.detail or ())) for uuid, one in outcomes.items()]
-    _messages().filter(status=Status.CLAIMED).bulk_update(rows, ["detail"])
-    groups: defaultdict[Outcome, list[UUID]] = defaultdict(list)
-    for uuid, outcome in outcomes.items():
-        groups[replace(outcome, detail=None)].append(uuid)
-    for outcome, uuids in groups.items():
-        record(uuids, outcome, now)
-
-
-@_outlasting
-def set_courses(row: ScheduledMessage | None, course_ids: Collection[str]) -> None:
-    """Keep what a message that is leased says now; there may be fewer courses than when it was claimed."""
-    if row is not None and list(course_ids) != row.course_ids:
-        _held([row]).update(course_ids=list(course_ids))
-
-
-def record_engagement(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
-    """Keep when it first happened. Returns whether it is the first time; also false for a message that is not there."""
-    column = f"{engagement}_at"
-    return _messages().filter(pk=uuid, **{column: None}).update(**{column: now}) == 1
-
-
-@_outlasting
-def release(leased: Collection[ScheduledMessage], now: Instant) -> None:
-    """Return those of a lease that were not tried; they are taken over at once. What others hold by now is theirs."""
-    _held(leased).update(status=Status.CLAIMED, lease=None, leased_until=now, attempts=F("attempts") - 1)
-
-
-@_outlasting
-def reclaim(now: Instant, most: int) -> list[ScheduledMessage]:
-    """Messages that nobody answers for any more, with their runs, `most` at a time.
-
-    They are those whose retry is due, whose worker died, or that the broker lost. They are claimed anew, so
-    that two who ask at once get different ones.
-    """
-    database = _database()
-    stranded = Q(status__in=(Status.CLAIMED, Status.DELIVERING), leased_until__lt=now)
-    with transaction.atomic(using=database):
-        rows = list(_locked(database).filter(stranded).order_by("leased_until")[:most])
-        _messages().filter(pk__in=[row.pk for row in rows]).update(
-            status=Status.CLAIMED, lease=None, due_at=None, leased_until=_lease_end(now)
-        )
-    return rows
-
-
-@_outlasting
-def reclaim_bins(now: Instant, oldest: datetime) -> list[tuple[SendRun, list[int]]]:
-    """Runs begun since `oldest`, with the bins that have not reported though their time is over."""
-    with transaction.atomic(using=_database()):
-        stranded = _runs().select_for_update().filter(finished_at=None, leased_until__lt=now, started_at__gte=oldest)
-        runs = [(run, sorted(set(range(BINS)) - set(map(int, run.counts.get("bins", {}))))) for run in stranded]
-        _runs().filter(pk__in=[run.pk for run, _ in runs]).update(leased_until=_lease_end(now))
-    return runs
-
-
-@_outlasting
-def record_bin(run: Run, bin_number: int, found: int) -> bool:
-    """Note how many messages a bin found; saying it twice changes nothing. Returns whether all bins have reported."""
-    with transaction.atomic(using=_database()):
-        row = _runs().select_for_update().get(pk=run.uuid)
-        row.counts.setdefault("bins", {})[str(bin_number)] = found
-        row.save(update_fields=["counts"])
-    return bins_reported(row) == BINS
-
-
-@_outlasting
-def finalize(run: Run, now: datetime) -> None:
-    """If all bins have been searched and nothing is pending, the run is finished: keep its totals.
-
-    What is heard later, for a lease ran out before its holder could say that the message was sent, corrects them.
-    Everything is counted at the end alone: the bins are looked at first, for each of them asks.
-    """
-    if not any(bins_reported(row) == BINS for row in _runs().filter(pk=run.uuid)):
-        return
-    if _messages().filter(run_id=run.uuid, status__in=(Status.CLAIMED, Status.DELIVERING)).exists():
-        return
-    with transaction.atomic(using=_database()):
-        row = _runs().select_for_update().get(pk=run.uuid)
-        totals = totals_of(row)
-        if not totals.pending:
-            row.counts = {**row.counts, **totals.as_dict()}
-            row.finished_at = row.finished_at or now
-            row.save(update_fields=["counts", "finished_at"])
-
-
-def bins_reported(run: SendRun) -> int:
-    """How many of the run's bins have been searched, as of when it was read."""
-    return len(run.counts.get("bins", {}))
-
-
-def totals_of(run: SendRun) -> Totals:
-    """What became of a run's messages, as of now. What it found and another run holds counts as `already`."""
-    totals = Totals(found=sum(run.counts.get("bins", {}).values()))
-    rows = _messages().filter(run=run).order_by()
-    for status, reason, count in rows.values_list("status", "reason").annotate(Count("pk")):
-        match status:
-            case Status.SENT:
-                totals.sent += count
-            case Status.SKIPPED:
-                totals.skipped[reason] += count
-            case Status.FAILED:
-                totals.failed[reason] += count
-            case _:
-                totals.pending += count
-    own = totals.sent + totals.pending + totals.skipped.total() + totals.failed.total()
-    totals.already = max(0, totals.found - own)
-    return totals
-
-
-def kept_totals(run: SendRun) -> Totals:
-    """A finished run's totals, as they were kept; `totals_of` would count its messages again."""
-    totals = Totals()
-    totals.add(run.counts)
-    return totals
-
-
-def _database() -> str:
-    """Of messages and runs, also for what is read here: a replica may not know yet what was just written."""
-    return router.db_for_write(ScheduledMessage)
-
-
-def _messages() -> QuerySet[ScheduledMessage]:
-    return ScheduledMessage.objects.using(_database())
-
-
-def _runs() -> QuerySet[SendRun]:
-    return SendRun.objects.using(_database())
-
-
-def _held(leased: Collection[ScheduledMessage]) -> QuerySet[ScheduledMessage]:
-    """Those that are still ours by the same lease."""
-    leases = {row.lease for row in leased}
-    return _messages().filter(pk__in=[row.pk for row in leased], status=Status.DELIVERING, lease__in=leases)
-
-
-def _locked(database: str) -> QuerySet[ScheduledMessage]:
-    """Rows that others have locked are passed over, where the database can do that."""
-    skip_locked = connections[database].features.has_select_for_update_skip_locked
-    # Prefetched, for a join would lock the runs too.
-    return _messages().select_for_update(skip_locked=skip_locked).prefetch_related("run")
-
-
-def _lease_end(now: Instant) -> Instant:
-    return now + timedelta(seconds=conf.lease_seconds)
-
-
-def _is_ready(now: Instant) -> Q:
-    return Q(status=Status.CLAIMED) & (Q(due_at=None) | Q(due_at__lte=now))
+from schedules.ledger.messages import (
+    Entry,
+    claim,
+    confirm,
+    lease,
+    message_uuid,
+    reclaim,
+    record,
+    record_all,
+    record_engagement,
+    release,
+    set_courses,
+)
+from schedules.ledger.rows import PATIENCE
+from schedules.ledger.runs import (
+    bins_reported,
+    finalize,
+    kept_totals,
+    open_run,
+    open_runs,
+    reclaim_bins,
+    record_bin,
+    totals_of,
+)
+
+__all__ = [
+    "PATIENCE",
+    "Entry",
+    "bins_reported",
+    "claim",
+    "confirm",
+    "finalize",
+    "kept_totals",
+    "lease",
+    "message_uuid",
+    "open_run",
+    "open_runs",
+    "reclaim",
+    "reclaim_bins",
+    "record",
+    "record_all",
+    "record_bin",
+    "record_engagement",
+    "release",
+    "set_courses",
+    "totals_of",
+]

@@ -46,7 +46,7 @@ def days_to_run(site_id: int, message_type: str, today: date) -> list[date]:
 
 
 def last_day(runs: Iterable[PastRun], zone: BaseTzInfo) -> date | None:
-    """The memory: the last day that was run on that day, or null. `runs` are the newest first."""
+    """The memory: the last day that was run on that day, or `None`. `runs` are the newest first."""
     return next((run.date for run in runs if run.is_finished and run.is_for_its_day(zone)), None)
 
 

@@ -46,7 +46,7 @@ class LastRun:
 
 @dataclass(frozen=True, kw_only=True)
 class TypeStatus:
-    """A message type's switches, since when learners are looked for (null: they are not), and its last run."""
+    """A message type's switches, since when learners are looked for (`None`: they are not), and its last run."""
 
     message_type: str
     is_enqueuing: bool

@@ -65,7 +65,7 @@ class DailyCommand(BaseCommand):
         raise NotImplementedError
 
     def day_offsets(self, options: Mapping[str, Any]) -> Sequence[int] | None:
-        """The offsets that the options ask for; null: those of the settings."""
+        """The offsets that the options ask for; `None`: those of the settings."""
         return None
 
     def handle(self, **options: Any) -> None:

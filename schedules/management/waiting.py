@@ -27,7 +27,7 @@ MAX_LOOKS_IN_VAIN = 120
 
 
 def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
-    """Look each second until every message is settled. Shows a bar on a terminal, lines elsewhere, on null nothing.
+    """Look each second until every message is settled. Shows a bar on a terminal, lines elsewhere, on `None` nothing.
 
     Workers go on while the database or the broker is away for a while, so this does as well.
     """

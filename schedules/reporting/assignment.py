@@ -1,4 +1,4 @@
-"""Who was drawn: the learners of both sides, while there was a draw, page by page."""
+"""The holdout: the learners of both groups, while they were assigned at random, page by page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_LEARNERS = 20_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """A time with a draw by one ratio: from `begins` until before `ends`, or until today (null)."""
+    """A time of assignment by one ratio: from `begins` until before `ends`, or until today (`None`)."""
 
     begins: datetime
     ends: datetime | None
@@ -47,7 +47,7 @@ class Enrolled:
 
 
 class Group:
-    """One side of the draw: `rows`, one per enrollment, of learners who are on this side alone.
+    """One group: `rows`, one per enrollment, of learners who are in this group alone.
 
     Its learners are in the first `bin_count` bins: as many of `all_count` as are compared. `too_new_count`: further
     learners whose first message day has not passed.
@@ -89,7 +89,7 @@ class Group:
         return [found.get(number, (0, 0)) for number in range(BINS)]
 
 
-def spans_of_the_draw(site: Site) -> list[Span]:
+def assignment_spans(site: Site) -> list[Span]:
     """When the site's learners were drawn, oldest first: whoever enrolls while nobody or everybody is held back is not.
 
     The configuration keeps each change as a row; one that leaves the ratio as it was continues the span.

@@ -15,8 +15,8 @@ from schedules.conf import conf
 from schedules.exceptions import HostError
 from schedules.host import Answers, Host, ask, get_host
 from schedules.reporting import ReportScope
-from schedules.reporting.assignment import Enrolled, Group, Span, groups, spans_of_the_draw
-from schedules.reporting.interpretation import LABELS, verdict
+from schedules.reporting.assignment import Enrolled, Group, Span, assignment_spans, groups
+from schedules.reporting.interpretation import LABELS, interpret
 from schedules.reporting.statistics import difference
 from schedules.reporting.words import number
 from schedules.values.data import EnrollmentKey, LearnerProgress
@@ -32,7 +32,7 @@ class Share:
 
     @property
     def rate(self) -> float | None:
-        """From 0 to 1; null of nobody."""
+        """From 0 to 1; `None` of nobody."""
         return self.count / self.of if self.of else None
 
 
@@ -41,8 +41,8 @@ class Effect:
     """One thing that learners can do, in both groups.
 
     `key`: `came_back`, `upgraded` or `completed`; `label`: the same for people (lazily translated). `difference`: of
-    the rates, scheduled less held back, from -1 to 1; `low` and `high`: its 95 % interval. The three are null where a
-    group has nobody. `verdict`: one plain sentence on what the numbers say, or that they are too few.
+    the rates, scheduled less held back, from -1 to 1; `low` and `high`: its 95 % interval. The three are `None` where a
+    group has nobody. `interpretation`: one plain sentence on what the numbers say, or that they are too few.
     """
 
     key: str
@@ -52,7 +52,7 @@ class Effect:
     difference: float | None
     low: float | None
     high: float | None
-    verdict: str
+    interpretation: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ def compare(scope: ReportScope, now: datetime, host: Host | None = None) -> Comp
     A learner counts once, however many courses they are in. Asks the host of the settings, if given no other. Raises
     `ConfigurationError` where the host or a site's configuration cannot be used.
     """
-    spans = spans_of_the_draw(scope.site)
+    spans = assignment_spans(scope.site)
     if not spans:
         text = gettext(
             "There is no control group: nobody was held back by a draw so far. To begin, set the hold-back ratio in "
@@ -93,7 +93,7 @@ def compare(scope: ReportScope, now: datetime, host: Host | None = None) -> Comp
         return _nothing([text % {"site": scope.site.domain}])
     host = host or get_host()
     scheduled, held_back, both_count = groups(scope, spans, host, now)
-    notes = [*_about_draw(scope, spans), *_about_groups(scheduled, held_back, both_count)]
+    notes = [*_about_assignment(scope, spans), *_about_groups(scheduled, held_back, both_count)]
     if not (scheduled.count or held_back.count):
         return _nothing([gettext("No learner of these days can be compared."), *notes])
     try:
@@ -131,7 +131,7 @@ def _effect(key: str, mine: _Tally, others: _Tally) -> Effect:
         difference=found.value if found else None,
         low=found.low if found else None,
         high=found.high if found else None,
-        verdict=verdict(
+        interpretation=interpret(
             key,
             scheduled_count=scheduled.of,
             held_back_count=held_back.of,
@@ -188,7 +188,7 @@ def _deeds(enrolled: Enrolled, progress: LearnerProgress) -> Iterator[str]:
 # What is to be said -------------------------------------------------------------------------------
 
 
-def _about_draw(scope: ReportScope, spans: Sequence[Span]) -> Iterator[str]:
+def _about_assignment(scope: ReportScope, spans: Sequence[Span]) -> Iterator[str]:
     begins, _ = day_bounds(scope.first_day, conf.time_zone)
     _, ends = day_bounds(scope.last_day, conf.time_zone)
     if len({span.ratio for span in spans if span.touches(begins, ends)}) > 1:

@@ -49,7 +49,7 @@ class Counts:
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in COUNT_NAMES})
 
     def share_of_sent(self, name: str) -> float | None:
-        """The count of that name out of those sent, from 0 to 1; null where nothing was sent."""
+        """The count of that name out of those sent, from 0 to 1; `None` where nothing was sent."""
         share: float | None = getattr(self, name) / self.sent if self.sent else None
         return share
 

@@ -46,8 +46,10 @@ _FEWER = {
 }
 
 
-def verdict(key: str, *, scheduled_count: int, held_back_count: int, done_count: int, found: Difference | None) -> str:
-    """`done_count`: learners of both groups who did it. `found` is null where a group has nobody."""
+def interpret(
+    key: str, *, scheduled_count: int, held_back_count: int, done_count: int, found: Difference | None
+) -> str:
+    """`done_count`: learners of both groups who did it. `found` is `None` where a group has nobody."""
     if found is None or min(scheduled_count, held_back_count) < MIN_LEARNERS:
         text = gettext(
             "Too little data to say anything: each group needs %(least)s learners or more (scheduled: %(scheduled)s, "

@@ -67,7 +67,7 @@ def comparison_table(found: Comparison) -> Table:
             "difference",
             "low",
             "high",
-            "verdict",
+            "interpretation",
         ),
         rows=tuple(
             (
@@ -77,7 +77,7 @@ def comparison_table(found: Comparison) -> Table:
                 effect.difference,
                 effect.low,
                 effect.high,
-                effect.verdict,
+                effect.interpretation,
             )
             for effect in found.effects
         ),
@@ -132,7 +132,7 @@ def _effect(effect: Effect) -> dict[str, Any]:
         "difference": effect.difference,
         "low": effect.low,
         "high": effect.high,
-        "verdict": effect.verdict,
+        "interpretation": effect.interpretation,
     }
 
 

@@ -62,7 +62,7 @@ class ChannelWatch:
         self._doubt_count = 0
 
     def blocked(self, now: datetime) -> ChannelUnavailable | None:
-        """Why messages have to wait, and until when; null where nothing is known to be wrong, or a trial is due."""
+        """Why messages have to wait, and until when; `None` where nothing is known to be wrong, or a trial is due."""
         waiting = [one for one in self._troubles if one.blocked_until > now and one.pk not in self._claimed]
         if self._is_urgent or not waiting:
             return None

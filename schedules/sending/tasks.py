@@ -56,7 +56,7 @@ def enqueue_bins(run: Run, override_address: str | None = None) -> tuple[Totals 
     """Hand the run's bins to Celery; with an `override_address`, as a test.
 
     Where Celery runs tasks in the calling process, returns what became of the messages and the bins that
-    failed; with a broker, null and an empty list: the ledger will tell.
+    failed; with a broker, `None` and an empty list: the ledger will tell.
     """
     totals: Totals | None = None
     failed_bins: list[int] = []
@@ -240,7 +240,7 @@ def _enqueue_batches(run: Run, ids: Sequence[Any], totals: Totals) -> list[str]:
 
 
 def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
-    """Queue a task; returns its answer where Celery runs tasks in the calling process, else null."""
+    """Queue a task; returns its answer where Celery runs tasks in the calling process, else `None`."""
     result = task.apply_async(kwargs={**_arguments(run), **more}, queue=conf.routing_key)
     if not isinstance(result, EagerResult):
         return None

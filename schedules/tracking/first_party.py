@@ -64,7 +64,7 @@ def open_path(uuid: UUID) -> str:
 
 
 def read_click(text: str) -> Token | None:
-    """The token of a click, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else null."""
+    """The token of a click, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else `None`."""
     return _read(_CLICK, text)
 
 

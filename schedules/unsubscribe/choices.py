@@ -79,7 +79,7 @@ class Link:
 
     @classmethod
     def of(cls, text: str) -> Link | None:
-        """The link whose token is `text`; null if it is not ours, or its site or learner is no more.
+        """The link whose token is `text`; `None` if it is not ours, or its site or learner is no more.
 
         The learner need not have a schedule any more: what they want stays so when they enroll again. A link that came
         with a test is of nobody whom it could change anything for.
@@ -203,7 +203,7 @@ def _title(message_type: str) -> str:
 
 
 def _whatever(question: Callable[[], Any]) -> Any:
-    """The host's answer, or null whatever it raises: nobody must stay because an LMS is away."""
+    """The host's answer, or `None` whatever it raises: nobody must stay because an LMS is away."""
     try:
         return question()
     except Exception as error:  # noqa: BLE001

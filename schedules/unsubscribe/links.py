@@ -58,7 +58,7 @@ def _signed(token: Token) -> str:
 
 
 def read_token(text: str) -> Token | None:
-    """The token, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else null."""
+    """The token, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else `None`."""
     try:
         fields = _signer().unsign_object(text, serializer=_Compact)
         user_id, site_id, message_type, language, courses, is_test, uuid, *is_cut = fields

@@ -17,7 +17,7 @@ _DOMAIN = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-)
 
 
 def sendable(address: str) -> str | None:
-    """`address` as channels get it, its domain in ASCII (IDNA, RFC 5891); null if no e-mail can be sent to it.
+    """`address` as channels get it, its domain in ASCII (IDNA, RFC 5891); `None` if no e-mail can be sent to it.
 
     Of what is in a mailbox's own name, left of the @, nothing is changed: it is the other server's to read.
     """

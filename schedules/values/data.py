@@ -46,8 +46,8 @@ class CourseFact(StrEnum):
 class Course:
     """A course run as its host describes it.
 
-    `start` is null while the course team has not set one, `end` when it stays open. `language` is a
-    language code or null. `is_messaging_enabled`: its weekly highlights may be sent.
+    `start` is `None` while the course team has not set one, `end` when it stays open. `language` is a
+    language code or `None`. `is_messaging_enabled`: its weekly highlights may be sent.
     """
 
     id: str
@@ -99,7 +99,7 @@ class Enrollment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LearnerProgress:
-    """What became of one learner in one course; each is null where it did not happen, or no longer holds.
+    """What became of one learner in one course; each is `None` where it did not happen, or no longer holds.
 
     `last_active_at`: when they last worked in the course; `upgraded_at`: since when they take it for a certificate;
     `completed_at`: when they finished it.
@@ -121,7 +121,7 @@ class LearnerProgress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedMode:
-    """The course sells a verified certificate, until `expires_at` or for as long as it runs (null)."""
+    """The course sells a verified certificate, until `expires_at` or for as long as it runs (`None`)."""
 
     course_id: str
     expires_at: datetime | None = None

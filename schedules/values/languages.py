@@ -29,7 +29,7 @@ _RENAMED = {"iw": "he"}
 
 
 def nearest(code: str | None) -> str | None:
-    """The language nearest to `code` that `LANGUAGES` has and that has words (decision 0014); null: none is near.
+    """The language nearest to `code` that `LANGUAGES` has and that has words (decision 0014); `None`: none is near.
 
     Exact, then a more general one, then one of the same base language. A language that `LANGUAGES` has under another
     name than Django's (`zh-cn`) comes back under Django's (`zh-hans`), by which its words are found.

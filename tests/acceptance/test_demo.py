@@ -69,7 +69,7 @@ def test_the_school_has_an_experiment_to_look_at(days):
     scope = ReportScope(site=site, first_day=now.date() - timedelta(days=days), last_day=now.date())
     found = compare(scope, now)
     assert found.notes == ()
-    verdicts = {effect.key: effect.verdict for effect in found.effects}
-    assert " more came back than " in verdicts["came_back"]
-    assert "do not show a difference" in verdicts["upgraded"]
-    assert "Too little data" in verdicts["completed"]
+    interpretations = {effect.key: effect.interpretation for effect in found.effects}
+    assert " more came back than " in interpretations["came_back"]
+    assert "do not show a difference" in interpretations["upgraded"]
+    assert "Too little data" in interpretations["completed"]

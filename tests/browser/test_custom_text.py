@@ -62,6 +62,8 @@ def test_send_me_this_answers_in_place(form, admin_user, email_channel):
     write(form, subject="Back to {course}")
     form.do(lambda page: page.get_by_role("button", name="Send me this").click())
     form.do(lambda page: page.get_by_role("status").get_by_text(f"Sent to {admin_user.email}.").wait_for())
+    wait_for(form, "subject", "Back to A Garden in a Year")  # the preview comes later, and takes nothing back
+    assert form.do(lambda page: page.get_by_role("status").inner_text()) == f"Sent to {admin_user.email}."
     assert [mail.subject for mail in email_channel] == ["Back to A Garden in a Year"]
 
 

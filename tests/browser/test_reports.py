@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 WIDE = 1360
 LAST = date(2026, 3, 30)
 DAYS = 30
-REASONS = {"skipped": ["opted-out", "no-longer-due"], "failed": ["channel-refused: 550 the mailbox is not there"]}
+REASONS = {"skipped": ["opted-out", "no-longer-due"], "failed": ["channel-refused"]}
 
 # What is wider than the window and no table that scrolls by itself.
 _TOO_WIDE = """

@@ -65,7 +65,7 @@ def comparison(**fields: Any) -> Comparison:
         difference=0.0463,
         low=0.0021,
         high=0.0905,
-        verdict="More of the scheduled learners came back.",
+        interpretation="More of the scheduled learners came back.",
     )
     upgraded = Effect(
         key="upgraded",
@@ -75,7 +75,7 @@ def comparison(**fields: Any) -> Comparison:
         difference=None,
         low=None,
         high=None,
-        verdict="=Too little data to say.",
+        interpretation="=Too little data to say.",
     )
     values = {"effects": (came_back, upgraded), "notes": ("Two learners were left out.",), **fields}
     return Comparison(scheduled_count=1900, held_back_count=200, **values)

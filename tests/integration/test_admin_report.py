@@ -349,7 +349,7 @@ def test_no_text_is_a_formula_in_a_spreadsheet(text):
     assert rows[1:] == [[f"'{text}", "-0.5"], [f"a{text}", ""]]
 
 
-def test_verdicts_and_reasons_go_through_the_same_guard(show, site, asked):
+def test_interpretations_and_reasons_go_through_the_same_guard(show, site, asked):
     message(site, status="failed", reason="=cmd|calc")
     assert rows_of(show(format="csv", table="reasons"))[1] == ["failed", "'=cmd|calc", "1"]
     assert rows_of(show(format="csv", table="comparison"))[2][-1] == "'=Too little data to say."

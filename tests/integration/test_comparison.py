@@ -14,7 +14,7 @@ from schedules.contrib.lms.models import CourseEnrollment
 from schedules.exceptions import HostError
 from schedules.host import LearnerProgress
 from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience
-from schedules.reporting import ReportScope, draw
+from schedules.reporting import ReportScope, assignment
 from schedules.reporting.comparison import Share, compare
 from schedules.testing import FakeHost
 from schedules.values.runs import BINS
@@ -127,7 +127,7 @@ def test_both_groups_are_counted_with_rates_and_the_difference(site):
     effect = found.effects[0]
     assert (effect.scheduled.rate, effect.held_back.rate, str(effect.label)) == (0.45, 0.2, "came back")
     assert (effect.difference, round(effect.low, 4), round(effect.high, 4)) == (0.25, 0.1385, 0.3461)
-    assert effect.verdict == (
+    assert effect.interpretation == (
         "Of 100 scheduled learners, 25.0 more came back than of 100 held back; "
         "the true number lies between 13.9 and 34.6 with 95% confidence."
     )
@@ -160,9 +160,9 @@ def test_only_who_came_after_the_first_message_day_came_back(site, experience, f
 
 def test_the_first_message_day_is_that_of_the_settings(site, settings):
     settings.SCHEDULES = {**settings.SCHEDULES, "RECURRING_NUDGE_DAYS": (12, 5)}
-    assert draw.first_message_days() == {0: 5, 1: 7}
+    assert assignment.first_message_days() == {0: 5, 1: 7}
     settings.SCHEDULES = {**settings.SCHEDULES, "RECURRING_NUDGE_DAYS": ()}
-    assert draw.first_message_days() == {0: 0, 1: 7}
+    assert assignment.first_message_days() == {0: 0, 1: 7}
 
 
 @pytest.mark.parametrize(("upgraded_at", "is_counted"), [(started(20), False), (started(19), True)])
@@ -305,7 +305,7 @@ def test_what_counts_is_when_a_learner_enrolled_and_not_when_the_course_began(si
 def test_a_change_that_leaves_the_ratio_as_it_was_interrupts_nothing(site):
     for days_ago in (80, 60, 40):
         set_ratio(site, 0.2, days_ago=days_ago)
-    assert draw.spans_of_the_draw(site) == [draw.Span(begins=started(100), ends=None, ratio=0.2)]
+    assert assignment.assignment_spans(site) == [assignment.Span(begins=started(100), ends=None, ratio=0.2)]
 
 
 @pytest.mark.parametrize(("changed_days_ago", "is_said"), [(61, False), (30, True)])
@@ -440,7 +440,7 @@ def test_pages_hold_whole_learners_and_leave_nobody_out(site, settings):
 
 
 def test_a_large_group_is_sampled_by_whole_bins(site, monkeypatch):
-    monkeypatch.setattr(draw, "MAX_LEARNERS", 10)
+    monkeypatch.setattr(assignment, "MAX_LEARNERS", 10)
     mine, others = schedule(make_learners(2 * BINS)), hold_back(site, make_learners(10))
     asked = set()
 
@@ -456,7 +456,7 @@ def test_a_large_group_is_sampled_by_whole_bins(site, monkeypatch):
 
 
 def test_one_bin_is_compared_however_large_it_is(site, monkeypatch):
-    monkeypatch.setattr(draw, "MAX_LEARNERS", 1)
+    monkeypatch.setattr(assignment, "MAX_LEARNERS", 1)
     hold_back(site, make_learners(3 * BINS))
     found = compare(scope_of(site), NOW, FakeHost(progress=did(User.objects.values_list("pk", flat=True))))
     assert found.held_back_count == 3
@@ -473,10 +473,10 @@ def test_nobody_has_no_rate():
     assert Share(count=0, of=0).rate is None
 
 
-# Verdicts -----------------------------------------------------------------------------------------
+# Interpretations -----------------------------------------------------------------------------------------
 
 
-def verdicts_of(site, scheduled, held_back, deed="came_back"):
+def interpretation_of(site, scheduled, held_back, deed="came_back"):
     """What is said of these groups, each as (who did it, of how many)."""
     progress = []
     for (done_count, of), put in ((scheduled, schedule), (held_back, lambda ids: hold_back(site, ids))):
@@ -487,17 +487,17 @@ def verdicts_of(site, scheduled, held_back, deed="came_back"):
 
 
 def test_a_group_that_is_too_small_says_nothing(site):
-    effect = verdicts_of(site, (600, 1000), (29, 29))
+    effect = interpretation_of(site, (600, 1000), (29, 29))
     assert effect.difference == pytest.approx(-0.4)
-    assert effect.verdict == (
+    assert effect.interpretation == (
         "Too little data to say anything: each group needs 30 learners or more (scheduled: 1,000, held back: 29)."
     )
 
 
 def test_a_group_of_nobody_has_no_difference(site):
-    effect = verdicts_of(site, (20, 40), (0, 0))
+    effect = interpretation_of(site, (20, 40), (0, 0))
     assert (effect.difference, effect.low, effect.high) == (None, None, None)
-    assert "each group needs 30 learners or more (scheduled: 40, held back: 0)." in effect.verdict
+    assert "each group needs 30 learners or more (scheduled: 40, held back: 0)." in effect.interpretation
 
 
 @pytest.mark.parametrize(
@@ -510,31 +510,31 @@ def test_a_group_of_nobody_has_no_difference(site):
     ],
 )
 def test_few_who_did_it_or_did_not_say_nothing(site, mine, others, said):
-    assert verdicts_of(site, mine, others).verdict == f"Too little data to say anything: {said}"
+    assert interpretation_of(site, mine, others).interpretation == f"Too little data to say anything: {said}"
 
 
 def test_just_enough_is_enough(site):
-    assert "Too little" not in verdicts_of(site, (3, 30), (2, 30)).verdict
+    assert "Too little" not in interpretation_of(site, (3, 30), (2, 30)).interpretation
 
 
 def test_an_interval_with_0_shows_no_difference(site):
-    effect = verdicts_of(site, (30, 100), (25, 100))
+    effect = interpretation_of(site, (30, 100), (25, 100))
     assert effect.low < 0 < effect.high
-    assert effect.verdict == (
+    assert effect.interpretation == (
         "The numbers do not show a difference; the true one may lie between −7.3 and 17.1 percentage points."
     )
 
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_messages_that_do_harm_are_said_to(site, deed):
-    verdict = verdicts_of(site, (10, 100), (40, 100), deed).verdict
+    interpretation = interpretation_of(site, (10, 100), (40, 100), deed).interpretation
     words = {"came_back": "came back", "upgraded": "upgraded", "completed": "completed the course"}
-    assert verdict.startswith(f"Of 100 scheduled learners, 30.0 fewer {words[deed]} than of 100 held back; ")
-    assert "between 18.3 and 40.8 with 95% confidence" in verdict
+    assert interpretation.startswith(f"Of 100 scheduled learners, 30.0 fewer {words[deed]} than of 100 held back; ")
+    assert "between 18.3 and 40.8 with 95% confidence" in interpretation
 
 
 def test_numbers_are_written_as_the_reader_writes_them(site):
     with translation.override("de"):
-        effect = verdicts_of(site, (30, 100), (25, 100))
-    assert "−7,3" in effect.verdict
-    assert "17,1" in effect.verdict
+        effect = interpretation_of(site, (30, 100), (25, 100))
+    assert "−7,3" in effect.interpretation
+    assert "17,1" in effect.interpretation

@@ -214,7 +214,7 @@ def test_where_there_is_no_page_a_damaged_link_leads_to_the_dashboard(client):
     assert client.get("/schedules/click/x/no/such/page")["Location"] == "/"
 
 
-@pytest.mark.urls("tests.integration.test_reactions")
+@pytest.mark.urls("tests.integration.test_engagement")
 def test_a_page_of_another_host_is_reached_by_a_whole_link_alone(client):
     open_site()
     url = "https://apps.example.org:8443/learn/course/a%2Bb/home?x=1&x=&utm_source=schedules#week-3"
@@ -304,14 +304,14 @@ def test_it_is_noted_after_the_answer_has_gone_out(garden, email_channel):
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_slow_slows_no_page(garden, email_channel, live_server, monkeypatch):
     send_nudges()
-    link, noting, done = course_link(email_channel[0]), ledger.note, []
+    link, noting, done = course_link(email_channel[0]), ledger.record_engagement, []
     answered = threading.Event()
 
     def slow(*arguments):
         answered.wait(300)
         done.append((answered.is_set(), noting(*arguments)))
 
-    monkeypatch.setattr(ledger, "note", slow)
+    monkeypatch.setattr(ledger, "record_engagement", slow)
     assert visit(f"{live_server.url}{link}") == 302
     answered.set()
     wait_until(lambda: done)
@@ -328,7 +328,7 @@ def test_a_database_that_is_away_costs_a_number_and_not_the_visit(garden, email_
     def away(*_):
         raise error
 
-    monkeypatch.setattr(ledger, "note", away)
+    monkeypatch.setattr(ledger, "record_engagement", away)
     assert client.get(link).status_code == 302
     (line,) = [record.getMessage() for record in caplog.records if record.name == engagement.__name__]
     assert str(row().pk) in line

@@ -140,7 +140,8 @@ def test_going_back_to_an_old_row_leaves_the_other_types_as_they_are(site, admin
     old = ScheduleConfig.objects.get()
     ScheduleConfig.objects.create(site=site)
     url = reverse("admin:schedules_scheduleconfig_changelist")
-    answer = admin_client.post(url, {"action": "revert", "_selected_action": [old.pk]})
+    form = {"action": "revert", "_selected_action": [old.pk], "index": 0}
+    answer = admin_client.post(f"{url}?show_history=1", form)
     assert answer.status_code == 302
     assert ScheduleConfig.current(site).deliver_recurring_nudge
     assert MessageTypeSwitch.objects.count() == 2
@@ -235,7 +236,7 @@ def test_a_gate_reads_its_table_once_for_many_learners(site, django_assert_num_q
     one = resolver("recurring_nudge", site, -3)
     with CaptureQueriesContext(connection) as queries:
         assert len(decide(one, list(Schedule.objects.all()), started(0), Moment.FINDING)) == 30
-    assert len([query for query in queries if "campus_partnerlearner" in query["sql"]]) == 1
+    assert len([query for query in queries if "tests_campus_partnerlearner" in query["sql"]]) == 1
 
 
 def test_types_stand_in_the_order_of_the_settings():

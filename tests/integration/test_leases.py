@@ -10,7 +10,7 @@ from edx_ace import delivery
 
 from schedules import api, ledger
 from schedules.exceptions import DeliveryError
-from schedules.ledger import Entry
+from schedules.ledger import Entry, runs
 from schedules.models import ScheduledMessage, SendRun
 from schedules.sending import ace
 from schedules.values.outcomes import Outcome, OutcomeStatus
@@ -354,7 +354,7 @@ def test_what_was_left_longest_is_taken_over_first(uuid, run):
 def test_bins_are_taken_over_of_runs_begun_at_the_oldest_instant_and_since(run):
     assert ledger.reclaim_bins(LATER, oldest=NOW + timedelta(microseconds=1)) == []
     ((row, bins),) = ledger.reclaim_bins(LATER, oldest=NOW)
-    assert (row.pk, bins) == (run.uuid, list(range(ledger.BINS)))
+    assert (row.pk, bins) == (run.uuid, list(range(runs.BINS)))
 
 
 def test_a_learner_who_was_erased_in_the_meantime_is_not_written_to(suspended, email_channel):

@@ -154,13 +154,13 @@ settings.SCHEDULES = {"MESSAGES_PER_SECOND": {"mail": 20}}
 import django
 django.setup()
 from datetime import datetime
-from schedules import pacing
+from schedules.sending import rate_limit
 naps = []
-pacing.time = SimpleNamespace(sleep=naps.append)
+rate_limit.time = SimpleNamespace(sleep=naps.append)
 print("ready", flush=True)
 now = datetime.fromisoformat(sys.stdin.readline().strip())
 for _ in range(20):
-    pacing.wait("mail", now)
+    rate_limit.wait("mail", now)
 print(json.dumps(naps))
 """
 

@@ -305,7 +305,7 @@ def test_a_run_whose_last_worker_died_before_it_said_so_is_finished_later(channe
     open_site()
     enroll(make_learner(), make_course())
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "settle", lambda *_: None)
+        patch.setattr(ledger, "finalize", lambda *_: None)
         send()
     assert SendRun.objects.filter(finished_at=None).count() == 2
     let_time_pass(hours=1)

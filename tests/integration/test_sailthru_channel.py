@@ -306,7 +306,7 @@ def test_sailthru_sends_on_behalf_of_a_sites_own_address_only(client, api, value
 def test_the_app_does_not_import_the_client_of_itself():
     code = (
         "import os, sys, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup(); "
-        "import schedules.tasks, schedules.channels.mail; "
+        "import schedules.sending.tasks, schedules.channels.mail; "
         "sys.exit('sailthru' in sys.modules or 'schedules.channels.sailthru' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own interpreter

@@ -5,6 +5,7 @@ from io import StringIO
 from uuid import uuid4
 
 import pytest
+from celery import current_app
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -156,3 +157,21 @@ def test_a_run_that_was_deleted_meanwhile_stops_nobody(email_channel):
     )
     ledger.finalize(run, timezone.now())
     assert not SendRun.objects.exists()
+
+
+def test_tasks_keep_their_names_whatever_module_they_stand_in():
+    """Queues, routes and schedules of projects know them by these."""
+    names = {name for name in current_app.tasks if name.startswith("schedules.")}
+    assert names == {
+        f"schedules.tasks.{name}"
+        for name in (
+            "deliver_batch",
+            "follow_course",
+            "note_reaction",
+            "recover",
+            "resolve_bin",
+            "run_daily",
+            "run_day",
+            "send_test_bin",
+        )
+    }

@@ -67,9 +67,10 @@ def report() -> None:
     from schedules.models import ScheduledMessage, SendRun
 
     def rows() -> Iterator[dict[str, Any]]:
-        fields = ("uuid", "user__email", "status", "reason", "attempts")
-        for uuid, address, status, reason, attempts in ScheduledMessage.objects.order_by().values_list(*fields):
-            yield {"uuid": str(uuid), "to": address, "status": status, "reason": reason, "attempts": attempts}
+        for row in ScheduledMessage.objects.order_by().select_related("user"):
+            said = f"{row.reason}: {row.detail.get('said', '')}"
+            address = row.user.email
+            yield {"uuid": str(row.pk), "to": address, "status": row.status, "reason": said, "attempts": row.attempts}
 
     runs = [
         {"finished": run.finished_at is not None, "stored": run.counts, "totals": totals_of(run).as_dict()}

@@ -221,8 +221,16 @@ def test_what_is_right_is_no_fault(english, said):
     assert faults_of(english, said) == ""
 
 
-def test_a_fuzzy_translation_is_a_fault():
-    assert "is fuzzy" in faults_of("Hello", "Hallo", flags=["fuzzy"])
+def test_a_release_waits_for_what_is_missing_and_for_what_is_doubtful(school, monkeypatch):
+    domain = school('_("Courses")', '_("Take a look at what lies ahead")')
+    monkeypatch.setattr(catalogs, "DOMAINS", (domain,))
+    translate(domain, **{"Courses": "دورات", "Take a look at what lies ahead": "ألق نظرة"})
+    assert catalogs.missing("ar") == []
+    school('_("Courses")', '_("Take a look at what lies ahead.")', '_("Something else altogether")')
+    said = " ".join(catalogs.missing("ar"))
+    assert "'Something else altogether': is not translated" in said
+    assert "'Take a look at what lies ahead.': is fuzzy" in said
+    assert check("ar") == []  # which is what the tests ask
 
 
 def test_only_the_plural_form_of_a_single_number_may_leave_the_number_out():

@@ -120,7 +120,7 @@ class CourseAdmin(CheckedAdmin, admin.ModelAdmin):
         return ["id"] if obj else []
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Course | None:
-        """The course, or null where an address holds no course id: then the admin says that there is none."""
+        """The course, or `None` where an address holds no course id: then the admin says that there is none."""
         try:
             return super().get_object(request, object_id, from_field)
         except InvalidKeyError:

@@ -174,7 +174,7 @@ class CourseEnrollment(models.Model):
         _("finished"), null=True, blank=True, help_text=_("When the learner said that they have finished the course.")
     )
 
-    #: The site on which the learner is enrolling, told to `schedules` and not stored; null: not known.
+    #: The site on which the learner is enrolling, told to `schedules` and not stored; `None`: not known.
     enrolling_site_id: int | None = None
 
     tracker = FieldTracker(fields=["is_active", "mode"])

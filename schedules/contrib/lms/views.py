@@ -192,7 +192,7 @@ def _find_course(course_id: str) -> Course | None:
 
 
 def _outline(course: Course, *, for_staff: bool) -> Iterator[dict[str, Any]]:
-    """The table of contents. `week`: of the message that carries the section's highlights; null: in none."""
+    """The table of contents. `week`: of the message that carries the section's highlights; `None`: in none."""
     week = 0
     for section in course.sections.filter(hide_from_toc=False):
         if section.visible_to_staff_only and not for_staff:
@@ -205,7 +205,7 @@ def _outline(course: Course, *, for_staff: bool) -> Iterator[dict[str, Any]]:
 
 
 def _enrollment(request: HttpRequest, course: Course, *, is_active: bool | None = True) -> CourseEnrollment | None:
-    """The learner's enrollment; `is_active` null: in whatever state."""
+    """The learner's enrollment; `is_active` `None`: in whatever state."""
     mine = CourseEnrollment.objects.filter(user=_user(request), course=course)
     return (mine if is_active is None else mine.filter(is_active=is_active)).first()
 
@@ -217,7 +217,7 @@ def _offer(course: Course) -> CourseMode | None:
 
 
 def _site_id(request: HttpRequest) -> int | None:
-    """The site whose domain was visited, with its port or without; null: none, whatever `SITE_ID` says."""
+    """The site whose domain was visited, with its port or without; `None`: none, whatever `SITE_ID` says."""
     visited = request.get_host()
     domains = Q(domain__iexact=visited) | Q(domain__iexact=visited.rpartition(":")[0] or visited)
     return Site.objects.filter(domains).values_list("pk", flat=True).first()

@@ -137,6 +137,6 @@ def _compared(compared: Comparison) -> list[str]:
     return [
         f"Learners with a schedule: {compared.scheduled_count}. Held back by the draw: {compared.held_back_count}.",
         *(in_columns([heading, *rows]) if rows else []),
-        *(f"{one.label}: {one.verdict}" for one in compared.effects),
+        *(f"{one.label}: {one.interpretation}" for one in compared.effects),
         *map(str, compared.notes),
     ]

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from schedules.conf import MAX_WEEKS
 from schedules.management.send_command import SendCommand
 from schedules.message_types.course_update import CourseUpdate
+from schedules.values.rules import MAX_WEEKS
 
 
 class Command(SendCommand):

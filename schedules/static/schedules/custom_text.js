@@ -88,17 +88,20 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   };
 
-  const refresh = async () => {
+  // What was said of a message that was sent stays, whatever the preview finds meanwhile.
+  const refresh = async (isQuiet = false) => {
     asked.abort();
     asked = new AbortController();
     try {
       const answer = await ask(previewUrl, asked.signal);
       const isMistaken = Object.keys(answer.errors).length > 0;
-      say(answer.problem || (isMistaken ? mistaken : ""), !isMistaken);
+      if (!isQuiet) {
+        say(answer.problem || (isMistaken ? mistaken : ""), !isMistaken);
+      }
       showErrors(answer.errors);
       showPreview(answer.preview);
     } catch (error) {
-      if (error.name !== "AbortError") {
+      if (error.name !== "AbortError" && !isQuiet) {
         say(failed, true);
       }
     }
@@ -106,12 +109,14 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const refreshSoon = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(refresh, 400);
+    waiting = setTimeout(() => refresh(), 400);
   };
 
   const send = async (event) => {
     event.preventDefault();
     sendButton.disabled = true;
+    clearTimeout(waiting);
+    asked.abort();
     try {
       const answer = await ask(sendUrl);
       showErrors(answer.errors);
@@ -120,6 +125,7 @@ document.addEventListener("DOMContentLoaded", () => {
       say(failed, true);
     } finally {
       sendButton.disabled = false;
+      refresh(true);
     }
   };
 
