@@ -17,7 +17,6 @@ from django.db import transaction
 from opaque_keys.edx.keys import CourseKey
 
 from demo import catalog
-from schedules import api
 from schedules.contrib.lms.models import (
     Course,
     CourseEmailOptout,
@@ -34,6 +33,8 @@ OTHER_SITE_DOMAIN = "harbor.example.org"
 LEARNERS = 320
 #: They took part in an experiment, of which one in three was held back. None of them is due on the demo's days.
 EXPERIMENT_LEARNERS = 480
+#: Those of the app; a type of one's own is switched on by hand.
+MESSAGE_TYPES = ("recurring_nudge", "upgrade_reminder", "course_update")
 
 # What staff would enter in the admin, and what an experiment of weeks ago has left behind.
 ScheduleConfig, DynamicUpgradeDeadlineConfiguration, HoldBack, ScheduleExperience = (
@@ -80,7 +81,7 @@ def _make_sites() -> None:
 def _switch_everything_on(today: date) -> None:
     before = ScheduleConfig.objects.create(site=Site.objects.get(domain=SITE_DOMAIN), hold_back_ratio=0.33)
     ScheduleConfig.objects.filter(pk=before.pk).update(change_date=_at(today, days=-90))
-    stages = {f"{stage}_{key}": True for stage in ("enqueue", "deliver") for key in api.message_type_titles()}
+    stages = {f"{stage}_{key}": True for stage in ("enqueue", "deliver") for key in MESSAGE_TYPES}
     for site in Site.objects.all():
         ScheduleConfig.objects.create(site=site, create_schedules=True, **stages)
     DynamicUpgradeDeadlineConfiguration.objects.create(enabled=True)

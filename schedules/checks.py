@@ -13,7 +13,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name for it
-from django.template import TemplateDoesNotExist
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from schedules.conf import SETTINGS, conf
@@ -22,7 +22,7 @@ from schedules.host import get_host, site_value_problems
 from schedules.message_types import message_names, message_type_problems
 from schedules.message_types.gates import gate_problems
 from schedules.models.collations import folding_columns
-from schedules.sending.translated import template_source
+from schedules.sending.translated import FILES, template_source
 from schedules.sites import default_google_analytics_id, setting_problems
 from schedules.tracking.first_party import open_path
 from schedules.tracking.ga4 import is_ga4
@@ -68,21 +68,28 @@ def check_plugins(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_templates(**_: Any) -> list[CheckMessage]:
-    """Every message name that the settings ask for has its templates."""
+    """Every message name that the settings ask for has its templates, and they are correct."""
     try:
         names = message_names()
     except ConfigurationError:  # E001 says so
         return []
-    return [
-        Error(
-            f"The message {name!r} has no template {path}.",
-            hint="Write it, or take the day out of SCHEDULES['RECURRING_NUDGE_DAYS'].",
-            id="schedules.E002",
-        )
-        for name in names
-        for file in TEMPLATE_FILES
-        if not _has_template(path := f"schedules/edx_ace/{name}/email/{file}")
-    ]
+    found: list[CheckMessage] = []
+    for path, name in {f"schedules/edx_ace/{name}/email/{file}": name for name in names for file in FILES}.items():
+        if problem := _syntax_problem(path):
+            found.append(
+                Error(
+                    f"The template {path} is not correct: {problem}", hint="Correct the template.", id="schedules.E002"
+                )
+            )
+        elif not path.endswith("/words.txt") and not _has_template(path):  # E006 asks for the words
+            found.append(
+                Error(
+                    f"The message {name!r} has no template {path}.",
+                    hint="Write it, or take the day out of SCHEDULES['RECURRING_NUDGE_DAYS'].",
+                    id="schedules.E002",
+                )
+            )
+    return found
 
 
 @register()
@@ -328,4 +335,16 @@ def _has_template(path: str) -> bool:
         get_template(path)
     except TemplateDoesNotExist:
         return False
+    except TemplateSyntaxError:  # it is there
+        return True
     return True
+
+
+def _syntax_problem(path: str) -> str:
+    try:
+        get_template(path)
+    except TemplateSyntaxError as error:
+        return str(error)
+    except TemplateDoesNotExist:
+        return ""
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,15 +29,20 @@ class Answer:
     is_yes: bool
     seen: Detail = ()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.is_yes, bool):
+            raise TypeError(f"is_yes is {self.is_yes!r}; give True or False")
+        object.__setattr__(self, "seen", tuple((str(name), _primitive(value)) for name, value in self.seen))
+
 
 def yes(**seen: Any) -> Answer:
     """The message may go out, as far as this gate is concerned."""
-    return Answer(True, _kept(seen))
+    return Answer(True, tuple(seen.items()))
 
 
 def no(**seen: Any) -> Answer:
     """It may not. `seen` fills the gate's sentence."""
-    return Answer(False, _kept(seen))
+    return Answer(False, tuple(seen.items()))
 
 
 class Gate(ABC):
@@ -79,12 +85,8 @@ def day_text(instant: Any) -> str:
     return formats.date_format(last_day(moment, conf.time_zone), "DATE_FORMAT") if moment else "—"
 
 
-def _kept(seen: Mapping[str, Any]) -> Detail:
-    return tuple((name, _primitive(value)) for name, value in seen.items())
-
-
 def _primitive(value: Any) -> str | int | float | bool | None:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or (isinstance(value, int | float) and math.isfinite(value)):  # as JSON has no infinity
         return value
     if isinstance(value, datetime | date):
         value = json.loads(json.dumps(value, cls=DjangoJSONEncoder))

@@ -10,13 +10,13 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from schedules import ledger
-from schedules.database.transient import is_transient
 from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.finding.facts import Facts, Moment
 from schedules.gates import Answer, Gate
 from schedules.message_types.gates import gates_of
 from schedules.message_types.resolver import DueCourse, Resolver
 from schedules.models import Schedule
+from schedules.values.answers import is_outage
 from schedules.values.data import Learner
 from schedules.values.outcomes import FailReason, Outcome, SkipReason, failed, skipped
 
@@ -138,7 +138,7 @@ def _look(gate: Gate, due: Schedule, facts: Facts, clock: datetime) -> Answer:
     except (ConfigurationError, HostError):
         raise
     except Exception as error:
-        if is_transient(error):
+        if is_outage(error):
             raise HostError(f"{gate.reason}: {type(error).__name__}", is_temporary=True) from error
         log.error("The gate %s failed at schedule %s: %s", gate.reason, due.pk, redacted_traceback(error))
         raise GateError(f"{gate.reason}: {type(error).__name__}") from error

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from typing import Any
 
 from django.core.signals import setting_changed
+from django.utils.functional import Promise
 
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
@@ -19,41 +20,61 @@ from schedules.values.outcomes import FailReason, SkipReason
 
 _REASON = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_REASON_CHARACTERS = ScheduledMessage._meta.get_field("reason").max_length or 0
+#: Reasons that no gate may have, for the app gives them by itself.
+_WITHOUT_GATE = {
+    *FailReason,
+    SkipReason.EXPIRED,
+    SkipReason.NO_LONGER_DUE,
+    SkipReason.POLICY,
+    SkipReason.MESSAGE_TYPE_GONE,
+}
 
 
 def gates_of(resolver: type[Resolver]) -> list[Gate]:
-    """In their order. Raises `ConfigurationError` where a gate of the settings cannot be used."""
-    found, problems = _of_host()
-    for problem in problems:
+    """In their order. Raises `ConfigurationError` where a gate of the settings or of a type cannot be used."""
+    for problem in gate_problems():
         raise ConfigurationError(problem)
-    hosts = [gate for gate in found if not gate.message_types or resolver.key in gate.message_types]
+    hosts = [gate for gate in _of_host()[0] if not gate.message_types or resolver.key in gate.message_types]
     return [*FOR_ALL, *resolver.gates, *hosts]
 
 
 def all_gates() -> dict[str, Gate]:
     """Reason -> gate: all that can be used, whatever the message type. Never raises for what the settings name."""
-    own = [gate for resolver in usable_resolvers().values() for gate in resolver.gates]
-    return {gate.reason: gate for gate in (*FOR_ALL, *own, *_of_host()[0])}
+    try:
+        hosts = _of_host()[0]
+    except ConfigurationError:  # the setting itself is wrong; E001 says so
+        hosts = []
+    return {gate.reason: gate for gate in (*FOR_ALL, *_of_types()[0], *hosts)}
 
 
 def gate_problems() -> list[str]:
     """What is wrong with the gates of the settings and of message types, a sentence each."""
-    return [*_of_host()[1], *_own_problems()]
+    return [*_of_host()[1], *_of_types()[1]]
 
 
-def _own_problems() -> Iterator[str]:
+@functools.cache
+def _of_types() -> tuple[list[Gate], list[str]]:
+    """The gates of message types, which may share them, and a sentence on each that cannot be used."""
     taken: dict[str, type[Gate]] = {gate.reason: type(gate) for gate in FOR_ALL}
-    for resolver in usable_resolvers().values():
-        for gate in resolver.gates:
-            if (problem := _reason_problem(gate)) or taken.setdefault(gate.reason, type(gate)) is not type(gate):
-                yield problem or _taken(gate, taken[gate.reason])
+    found: list[Gate] = []
+    problems: list[str] = []
+    for gate in [gate for resolver in usable_resolvers().values() for gate in resolver.gates]:
+        problem = _problem(gate)
+        if not problem and (gate.reason in _WITHOUT_GATE or taken.get(gate.reason, type(gate)) is not type(gate)):
+            problem = _taken(gate, taken.get(gate.reason))
+        if problem:
+            problems.append(problem)
+            continue
+        taken[gate.reason] = type(gate)
+        found.append(gate)
+    return found, problems
 
 
 @functools.cache
 def _of_host() -> tuple[list[Gate], list[str]]:
     """The gates that `SCHEDULES["GATES"]` names, and a sentence on each that cannot be used."""
     taken: dict[str, type[Gate]] = {gate.reason: type(gate) for gate in FOR_ALL}
-    taken |= {gate.reason: type(gate) for one in usable_resolvers().values() for gate in one.gates}
+    taken |= {gate.reason: type(gate) for gate in _of_types()[0]}
     found: list[Gate] = []
     problems: list[str] = []
     for path in conf.gates:
@@ -65,7 +86,7 @@ def _of_host() -> tuple[list[Gate], list[str]]:
         except Exception as error:  # noqa: BLE001 - whatever a host's code raises
             problems.append(f"SCHEDULES['GATES'] names {path!r}, which cannot be created: {type(error).__name__}.")
             continue
-        problem = _reason_problem(gate) or _types_problem(gate)
+        problem = _problem(gate)
         if not problem and gate.reason in (*taken, *SkipReason, *FailReason):
             problem = _taken(gate, taken.get(gate.reason))
         if problem:
@@ -76,19 +97,30 @@ def _of_host() -> tuple[list[Gate], list[str]]:
     return found, problems
 
 
-def _reason_problem(gate: Gate) -> str:
+def _problem(gate: Gate) -> str:
+    """What keeps a gate from being used; empty when nothing does."""
+    try:
+        return _texts_problem(gate) or _types_problem(gate)
+    except Exception as error:  # noqa: BLE001 - whatever a host's class raises when it is asked
+        return f"The gate {_name(gate)} cannot be used: {type(error).__name__}: {error}"
+
+
+def _texts_problem(gate: Gate) -> str:
     reason = getattr(gate, "reason", None)
     if not (isinstance(reason, str) and _REASON.fullmatch(reason) and len(reason) <= _MAX_REASON_CHARACTERS):
         return (
             f"The gate {_name(gate)} has the reason {reason!r}; give words of small letters and digits, with hyphens "
             f"between them, {_MAX_REASON_CHARACTERS} characters at most."
         )
-    missing = [name for name in ("summary", "remedy") if not hasattr(gate, name)]
+    missing = [name for name in ("summary", "remedy") if not isinstance(getattr(gate, name, None), str | Promise)]
     return f"The gate {_name(gate)} says nothing about {' and '.join(missing)}." if missing else ""
 
 
 def _types_problem(gate: Gate) -> str:
-    unknown = [key for key in gate.message_types if key not in usable_resolvers()]
+    keys: Any = gate.message_types
+    if not isinstance(keys, tuple | list | set | frozenset):
+        return f"The gate {_name(gate)} has the message_types {keys!r}; give a tuple of keys of message types."
+    unknown = [key for key in keys if key not in usable_resolvers()]
     if not unknown:
         return ""
     known = ", ".join(usable_resolvers())
@@ -106,6 +138,7 @@ def _name(gate: Gate) -> str:
 
 def _forget(*, setting: str, **_: object) -> None:
     if setting == "SCHEDULES":
+        _of_types.cache_clear()
         _of_host.cache_clear()
 
 

@@ -15,7 +15,7 @@ def imported(key: str, path: str, kind: type[T]) -> type[T]:
     """The subclass of `kind` at `path`, which `SCHEDULES[key]` names. Raises `ConfigurationError` if there is none."""
     try:
         found = import_string(path)
-    except Exception as error:  # a module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
         raise ConfigurationError(
             f"SCHEDULES[{key!r}] names {path!r}, which cannot be imported: {type(error).__name__}: {error}"
         ) from error

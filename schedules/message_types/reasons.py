@@ -98,7 +98,7 @@ def remedy(reason: str) -> str:
 
 def _said_by(say: Callable[[], str], otherwise: str) -> str:
     try:
-        return str(say())
+        return str(say() or otherwise)
     except Exception as error:  # noqa: BLE001 - older rows, or a host's code
         log.warning("A reason could not be explained: %s", redacted_traceback(error))
         return otherwise

@@ -6,18 +6,24 @@ import functools
 import re
 
 from django.core.signals import setting_changed
+from django.utils.functional import Promise
 
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError
+from schedules.gates import Gate
 from schedules.message_types.importing import imported
 from schedules.message_types.resolver import Resolver
 from schedules.models import ScheduledMessage, SendRun
+from schedules.values.data import ExperienceType
+from schedules.values.rules import MAX_DAYS
 
 _KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MAX_KEY_CHARACTERS = SendRun._meta.get_field("message_type").max_length or 0
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MAX_NAME_CHARACTERS = ScheduledMessage._meta.get_field("name").max_length or 0
 _DATE_FIELDS = ("start_date", "upgrade_deadline")
+#: What a class says as a tuple, and what that holds.
+_TUPLES = {"experiences": ExperienceType, "gates": Gate, "placeholders": str, "page_links": str}
 
 
 class MessageTypeGoneError(ConfigurationError):
@@ -33,7 +39,10 @@ def resolvers() -> dict[str, type[Resolver]]:
 
 def usable_resolvers() -> dict[str, type[Resolver]]:
     """Those that can be used, whatever is wrong with others: for pages, which must not fail for them."""
-    return _load()[0]
+    try:
+        return _load()[0]
+    except ConfigurationError:  # the setting itself is wrong; E001 says so
+        return {}
 
 
 def message_type_problems() -> list[str]:
@@ -103,19 +112,42 @@ def _problem(path: str, resolver: type[Resolver], found: dict[str, type[Resolver
         return f"The message type {path} has the key {key!r}, which {_name(found[key])} has already."
     if resolver.date_field not in _DATE_FIELDS:
         return f"The message type {key!r} counts from {resolver.date_field!r}; give {' or '.join(_DATE_FIELDS)}."
-    return _offsets_problem(resolver) or _names_problem(resolver, names)
+    return _texts_problem(resolver) or _offsets_problem(resolver) or _names_problem(resolver, names)
+
+
+def _texts_problem(resolver: type[Resolver]) -> str:
+    for name in ("label", "title"):
+        text = getattr(resolver, name)
+        if not (isinstance(text, str | Promise) and str(text).strip()):
+            return f"The message type {resolver.key!r} has the {name} {text!r}; give a text that is not empty."
+    for name, kind in _TUPLES.items():
+        values = getattr(resolver, name)
+        if not (isinstance(values, tuple | list) and all(isinstance(value, kind) for value in values)):
+            return (
+                f"The message type {resolver.key!r} has the {name} {values!r}; give a tuple of instances of "
+                f"{kind.__name__}."
+            )
+    return ""
 
 
 def _offsets_problem(resolver: type[Resolver]) -> str:
     offsets = resolver.day_offsets()
-    if not all(type(offset) is int for offset in offsets):
-        return f"The message type {resolver.key!r} has the day offsets {offsets!r}; give whole numbers."
+    for name, days in (("day offsets", offsets), ("further day offsets", resolver.further_day_offsets)):
+        if not (isinstance(days, tuple | list) and all(map(_is_offset, days)) and len(set(days)) == len(days)):
+            return (
+                f"The message type {resolver.key!r} has the {name} {days!r}; give a tuple of different whole numbers "
+                f"from -{MAX_DAYS} to {MAX_DAYS}."
+            )
     if 0 in offsets and resolver.date_field == "start_date":
         return (
             f"The message type {resolver.key!r} is due on the day of the start (day offset 0): whoever enrolls after "
             "that day's run would never get it. Give -1, the day after."
         )
     return ""
+
+
+def _is_offset(value: object) -> bool:
+    return type(value) is int and -MAX_DAYS <= value <= MAX_DAYS
 
 
 def _names_problem(resolver: type[Resolver], names: dict[str, str]) -> str:

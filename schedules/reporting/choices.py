@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date, timedelta
 
+from schedules.exceptions import redacted_traceback
 from schedules.message_types import messages, usable_resolvers
 from schedules.models import ScheduledMessage, SendRun
+
+log = logging.getLogger(__name__)
 
 #: So many days, today the last, where nobody asks for others.
 USUAL_DAYS = 30
@@ -23,9 +27,19 @@ def known_messages() -> dict[str, str]:
     found = {name: resolver.key for name, (resolver, _) in messages().items()}
     made = SendRun.objects.order_by("message_type", "day_offset").values_list("message_type", "day_offset").distinct()
     for kind, day_offset in made:
-        if kind in usable_resolvers():
-            found.setdefault(usable_resolvers()[kind].message_name(day_offset), kind)
+        if name := _name(kind, day_offset):
+            found.setdefault(name, kind)
     return found
+
+
+def _name(message_type: str, day_offset: int) -> str:
+    """The message name of a day that was run; empty where the message type, or that day of it, is no more."""
+    resolver = usable_resolvers().get(message_type)
+    try:
+        return resolver.message_name(day_offset) if resolver else ""
+    except Exception as error:  # noqa: BLE001 - a host's class need not know days that it no longer asks for
+        log.warning("%s has no message name for day %s: %s", message_type, day_offset, redacted_traceback(error))
+        return ""
 
 
 def recent_courses() -> list[str]:

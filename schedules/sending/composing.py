@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils import translation
 
 from schedules import ledger
 from schedules.conf import conf
 from schedules.custom_text import BatchWords
-from schedules.exceptions import SkipRecipient
+from schedules.exceptions import DeliveryError, SkipRecipient
 from schedules.message_types.deciding import Decision
 from schedules.message_types.resolver import Resolver
 from schedules.sending.ace import QuietRecipient, ScheduleMessage, ScheduleMessageType, message_type
@@ -19,7 +21,10 @@ from schedules.values.addresses import sendable
 from schedules.values.headers import FEEDBACK_ID, WholeHeader
 from schedules.values.languages import SOURCE
 from schedules.values.links import ascii_address, host_name
-from schedules.values.outcomes import SkipReason
+from schedules.values.outcomes import FailReason, SkipReason
+
+#: What edx-ace itself adds to a message and its context.
+_NAMES_OF_ACE = frozenset({"message", "channel", "recipient", "uuid", "send_uuid", "expiration_time"})
 
 
 def compose(
@@ -43,7 +48,7 @@ def compose(
         context = {
             **base_context(resolver),
             **personal_context(resolver.site, learner, decision.courses),
-            **resolver.context(decision.courses),
+            **_own_context(resolver, decision),
             "unsubscribe_url": unsubscribe_url(resolver, decision, language, is_test=override_address is not None),
         }
         context |= words.context(entry.course_ids, language, context) if words else {}
@@ -62,6 +67,14 @@ def compose(
         **list_headers(leave_url, resolver.site_values.get("UNSUBSCRIBE_ADDRESS")),
     }
     return message
+
+
+def _own_context(resolver: Resolver, decision: Decision) -> dict[str, Any]:
+    context = resolver.context(decision.courses)
+    if taken := sorted(_NAMES_OF_ACE.intersection(context)):
+        said = f"context() of {resolver.key} answers the name {taken[0]}, which is edx-ace's; give another"
+        raise DeliveryError(FailReason.INTERNAL_ERROR, said)
+    return context
 
 
 def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import django
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.template import TemplateDoesNotExist
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 from django.utils.translation import templatize, to_locale
 
@@ -96,10 +96,10 @@ def _sentences(path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def template_source(path: str) -> str:
-    """A template as it was written; empty where there is none, or not one of Django's."""
+    """A template as it was written; empty where there is none, or not one of Django's, or it is not correct."""
     try:
         return str(getattr(getattr(get_template(path), "template", None), "source", ""))
-    except TemplateDoesNotExist:
+    except (TemplateDoesNotExist, TemplateSyntaxError):
         return ""
 
 

@@ -1,7 +1,7 @@
 """The demo: a school, a day's e-mails, and a page that lists them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -73,3 +73,12 @@ def test_the_school_has_an_experiment_to_look_at(days):
     assert " more came back than " in interpretations["came_back"]
     assert "do not show a difference" in interpretations["upgraded"]
     assert "Too little data" in interpretations["completed"]
+
+
+def test_a_school_is_filled_where_the_settings_name_more_message_types(settings):
+    settings.SCHEDULES = {
+        **settings.SCHEDULES,
+        "MESSAGE_TYPES": ["schedules.message_types.course_update.CourseUpdate", "tests.hosts.campus.messages.Welcome"],
+    }
+    school.fill(date(2026, 3, 9))
+    assert school.is_filled()
