@@ -146,12 +146,11 @@ def enqueue_day(
     """
     recover()
     reports = _reports(message_type, site, today, origin, day_offsets)
-    for report in reports:
-        try:
-            _check_site(report.run, site)
-        except HostError as error:
-            if not error.is_temporary:  # while the host is away, bins are queued: they are searched until it is back
-                raise
+    try:
+        _check_site(reports, site)
+    except HostError as error:
+        if not error.is_temporary:  # while the host is away, bins are queued: they are searched until it is back
+            raise
     stopped = _stopped(reports, site, message_type)
     ledger.open_runs([report.run for report in reports], now, stopped)
     with _shown(show_message):
@@ -177,8 +176,7 @@ def send_tests(
     """
     recover()
     reports = _reports(message_type, site, today, origin, day_offsets)
-    for report in reports:
-        _check_site(report.run, site)
+    _check_site(reports, site)
     channel_trouble.allow_trial(conf.default_channel, now)
     _stopped(reports, site, message_type)
     with _shown(show_message):
@@ -234,11 +232,15 @@ def _reports(
     ]
 
 
-def _check_site(run: Run, site: Site) -> None:
-    """Read the site's configuration and the gates: they are better refused here than in 24 tasks."""
-    resolver = resolver_for(run.message_type)
-    gates_of(resolver)
-    resolver(run, site)
+def _check_site(reports: Sequence[RunReport], site: Site) -> None:
+    """Read the site's configuration and the gates: they are better refused here than in 24 tasks.
+
+    Once for all day offsets, for neither depends on them.
+    """
+    for report in reports[:1]:
+        resolver = resolver_for(report.run.message_type)
+        gates_of(resolver)
+        resolver(report.run, site)
 
 
 def _stopped(reports: Sequence[RunReport], site: Site, message_type: str) -> str:

@@ -6,7 +6,7 @@ import tempfile
 
 from demo.settings import *  # noqa: F403
 
-INSTALLED_APPS += ["tests.hosts.campus"]  # noqa: F405
+INSTALLED_APPS += ["tests.hosts.campus"]  # noqa: F405 - the demo's
 
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

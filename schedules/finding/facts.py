@@ -107,8 +107,8 @@ class Facts:
 
     def earlier(self, due: Schedule) -> list[EarlierMessage]:
         """Messages of the same name and day offset that the learner got, or that a worker has in hand: not this one."""
-        uuid = self._uuid_of(due)
-        return [message for message in self._earlier.get(due.user_id, ()) if message.uuid != uuid]
+        found = self._earlier.get(due.user_id)
+        return [message for message in found if message.uuid != self._uuid_of(due)] if found else []
 
     # Of the batch ---------------------------------------------------------------------------------
 
@@ -138,10 +138,16 @@ class Facts:
         return {due.course_id for due in self.schedules}
 
     def read(self, reader: Any) -> Any:
-        """What a gate's own `read(facts)` returns: called once for the batch."""
+        """What a gate's own `read(facts)` returns: called once for the batch, also where it raises."""
         if reader not in self._read:
-            self._read[reader] = reader.read(self)
-        return self._read[reader]
+            try:
+                self._read[reader] = reader.read(self), None
+            except Exception as error:  # noqa: BLE001 - raised below, for each that asks
+                self._read[reader] = None, error
+        value, fault = self._read[reader]
+        if fault is not None:
+            raise fault
+        return value
 
     @cached_property
     def _courses(self) -> Answers[str, Course]:

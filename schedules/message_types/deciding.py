@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -38,7 +38,7 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class _Look:
     """What one gate answered about one schedule."""
 
     gate: Gate
@@ -55,8 +55,8 @@ class _Group:
     """The schedules of one message on their way through the gates. `counted`: those left when the silent ones end."""
 
     left: list[Schedule]
-    counted: list[Schedule] = field(default_factory=list)
-    stopped_by: Look | None = None
+    counted: list[Schedule]
+    stopped_by: _Look | None = None
 
 
 def decide(resolver: Resolver, schedules: Collection[Schedule], now: datetime, moment: Moment) -> list[Decision]:
@@ -72,11 +72,6 @@ def decide(resolver: Resolver, schedules: Collection[Schedule], now: datetime, m
     gates = gates_of(type(resolver))
     decisions = (_decide(resolver, group, gates, facts, clock) for group in groups.values())
     return [one for one in decisions if one is not None]
-
-
-def looks(due: Schedule, gates: Sequence[Gate], facts: Facts, clock: datetime) -> Iterator[Look]:
-    """Every gate's answer about one schedule, in their order. Raises `GateError` and `HostError`."""
-    return (Look(gate=gate, due=due, answer=_look(gate, due, facts, clock)) for gate in gates)
 
 
 def _decide(
@@ -122,7 +117,7 @@ def _decide(
 def _pass(group: _Group, gates: Sequence[Gate], facts: Facts, clock: datetime) -> None:
     """Each gate is asked about all that is left of the group; the first that leaves nothing stops it."""
     for gate in gates:
-        found = [Look(gate=gate, due=due, answer=_look(gate, due, facts, clock)) for due in group.left]
+        found = [_Look(gate=gate, due=due, answer=_look(gate, due, facts, clock)) for due in group.left]
         left = [look.due for look in found if look.answer.is_yes]
         if not left:
             group.stopped_by = found[0]
@@ -147,7 +142,7 @@ def _look(gate: Gate, due: Schedule, facts: Facts, clock: datetime) -> Answer:
     return answer
 
 
-def _stopped(look: Look) -> Outcome:
+def _stopped(look: _Look) -> Outcome:
     if look.gate.is_silent:
         return skipped(SkipReason.NO_LONGER_DUE, (("because", look.gate.reason), *look.answer.seen))
     return skipped(look.gate.reason, look.answer.seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -55,45 +56,42 @@ def gate_problems() -> list[str]:
 @functools.cache
 def _of_types() -> tuple[list[Gate], list[str]]:
     """The gates of message types, which may share them, and a sentence on each that cannot be used."""
-    taken: dict[str, type[Gate]] = {gate.reason: type(gate) for gate in FOR_ALL}
-    found: list[Gate] = []
-    problems: list[str] = []
-    for gate in [gate for resolver in usable_resolvers().values() for gate in resolver.gates]:
-        problem = _problem(gate)
-        if not problem and (gate.reason in _WITHOUT_GATE or taken.get(gate.reason, type(gate)) is not type(gate)):
-            problem = _taken(gate, taken.get(gate.reason))
-        if problem:
-            problems.append(problem)
-            continue
-        taken[gate.reason] = type(gate)
-        found.append(gate)
-    return found, problems
+    gates = [gate for resolver in usable_resolvers().values() for gate in resolver.gates]
+    return _sorted_out(gates, FOR_ALL, _WITHOUT_GATE)
 
 
 @functools.cache
 def _of_host() -> tuple[list[Gate], list[str]]:
     """The gates that `SCHEDULES["GATES"]` names, and a sentence on each that cannot be used."""
-    taken: dict[str, type[Gate]] = {gate.reason: type(gate) for gate in FOR_ALL}
-    taken |= {gate.reason: type(gate) for gate in _of_types()[0]}
-    found: list[Gate] = []
+    made: list[Gate] = []
     problems: list[str] = []
     for path in conf.gates:
         try:
-            gate = imported("GATES", path, Gate)()  # type: ignore[type-abstract]
+            made.append(imported("GATES", path, Gate)())  # type: ignore[type-abstract]
         except ConfigurationError as error:
             problems.append(str(error))
-            continue
         except Exception as error:  # noqa: BLE001 - whatever a host's code raises
             problems.append(f"SCHEDULES['GATES'] names {path!r}, which cannot be created: {type(error).__name__}.")
-            continue
+    found, more = _sorted_out(made, (*FOR_ALL, *_of_types()[0]), {*SkipReason, *FailReason})
+    return found, [*problems, *more]
+
+
+def _sorted_out(
+    gates: Iterable[Gate], others: Iterable[Gate], reserved: Collection[str]
+) -> tuple[list[Gate], list[str]]:
+    """Those that can be used, and a sentence on each that cannot. A reason belongs to one class."""
+    taken = {gate.reason: type(gate) for gate in others}
+    found: list[Gate] = []
+    problems: list[str] = []
+    for gate in gates:
         problem = _problem(gate)
-        if not problem and gate.reason in (*taken, *SkipReason, *FailReason):
+        if not problem and (gate.reason in reserved or taken.get(gate.reason, type(gate)) is not type(gate)):
             problem = _taken(gate, taken.get(gate.reason))
         if problem:
             problems.append(problem)
-            continue
-        taken[gate.reason] = type(gate)
-        found.append(gate)
+        else:
+            taken[gate.reason] = type(gate)
+            found.append(gate)
     return found, problems
 
 

@@ -29,7 +29,7 @@ from schedules.message_types.deciding import Decision
 from schedules.message_types.resolver import Resolver
 from schedules.models import Schedule
 from schedules.previewing import samples
-from schedules.sending.ace import ScheduleMessage
+from schedules.sending.ace import ScheduleMessage, message_type_for
 from schedules.sending.composing import compose
 from schedules.sites import site_values
 from schedules.values.data import Course
@@ -121,7 +121,7 @@ def sample_message(
     )
     resolver = resolver_class(run, site or _nowhere(), host)
     decision = _decision(resolver, message_name, host)
-    message = compose(resolver, decision, override_address=address)
+    message = compose(resolver, message_type_for(message_name, run), decision, override_address=address)
     message.context.update(custom_text or {}, tracking_pixel_urls=[])  # whoever looks at a sample opens no message
     return message
 

@@ -95,7 +95,7 @@ class ScheduleMessageType(MessageType):
         return ScheduleMessage(**{**fields, "options": dict(message.options)})
 
 
-def message_type(name: str, run: Run) -> ScheduleMessageType:
+def message_type_for(name: str, run: Run) -> ScheduleMessageType:
     """edx-ace's message type for a run. Its uuid is the run's, so that it becomes each message's `send_uuid`."""
     found = ScheduleMessageType(name=name, log_level=logging.DEBUG if toggles.is_debugging() else None)
     found.uuid = run.uuid

@@ -12,7 +12,7 @@ from schedules.custom_text import BatchWords
 from schedules.exceptions import DeliveryError, SkipRecipient
 from schedules.message_types.deciding import Decision
 from schedules.message_types.resolver import Resolver
-from schedules.sending.ace import QuietRecipient, ScheduleMessage, ScheduleMessageType, message_type
+from schedules.sending.ace import QuietRecipient, ScheduleMessage, ScheduleMessageType
 from schedules.sending.context import base_context, message_language, personal_context
 from schedules.sending.links import tracking_context, unsubscribe_url
 from schedules.sending.translated import is_translated
@@ -28,12 +28,16 @@ _NAMES_OF_ACE = frozenset({"message", "channel", "recipient", "uuid", "send_uuid
 
 
 def compose(
-    resolver: Resolver, decision: Decision, words: BatchWords | None = None, override_address: str | None = None
+    resolver: Resolver,
+    message_type: ScheduleMessageType,
+    decision: Decision,
+    words: BatchWords | None = None,
+    override_address: str | None = None,
 ) -> ScheduleMessage:
     """The edx-ace message of a decision to send: recipient, language, context, options and headers.
 
-    Without `words` it says the templates' words. With an `override_address` it is a test: it goes there, and its link
-    to leave changes nothing.
+    `message_type` is edx-ace's, one for a batch. Without `words` it says the templates' words. With an
+    `override_address` it is a test: it goes there, and its link to leave changes nothing.
     """
     learner, entry, run = decision.learner, decision.entry, resolver.run
     if learner is None:
@@ -55,7 +59,7 @@ def compose(
     leave_url = context["unsubscribe_url"]  # machines follow the headers: no visit, so no UTM parameters
     context |= tracking_context(resolver, entry, context)
     recipient = QuietRecipient(lms_user_id=learner.id, email_address=address)
-    message = message_type(entry.name, run).personalize(recipient, language, context)
+    message = message_type.personalize(recipient, language, context)
     message.uuid = entry.uuid
     if sender := resolver.site_values.get("EMAIL_FROM_ADDRESS"):
         # Not the default: mail channels know that themselves, and Sailthru would send on its behalf.

@@ -41,7 +41,7 @@ from schedules.message_types.resolver import Resolver
 from schedules.models import OptOut, ScheduledMessage
 from schedules.optouts import OptOutScope, opt_out, opt_outs_already_read
 from schedules.sending import rate_limit
-from schedules.sending.ace import hand_over
+from schedules.sending.ace import hand_over, message_type_for
 from schedules.sending.channel_trouble import ChannelWatch, growing_wait
 from schedules.sending.composing import compose
 from schedules.sending.links import tracked
@@ -104,6 +104,8 @@ class _Batch:
         self.left = {row.pk: row for row in rows}
         self.totals = Totals()
         self.watch = ChannelWatch(conf.default_channel, resolver.run.site_id)
+        self._name = resolver.message_name(resolver.run.day_offset)
+        self._message_type = message_type_for(self._name, resolver.run)
         self._words: BatchWords | None = None
 
     def decisions(self) -> Iterator[tuple[ScheduledMessage, Decision]]:
@@ -120,8 +122,9 @@ class _Batch:
         decided = {row.pk for row, _ in decisions}
         if gone := [row for row in rows.values() if row.pk not in decided]:
             self._settle(gone, self._gone())
-        name = self.resolver.message_name(self.resolver.run.day_offset)
-        self._words = custom_text.read(self.resolver.site.pk, name, [one.entry.course_ids for _, one in decisions])
+        self._words = custom_text.read(
+            self.resolver.site.pk, self._name, [one.entry.course_ids for _, one in decisions]
+        )
         yield from decisions
 
     def send(self, row: ScheduledMessage, decision: Decision) -> Outcome:
@@ -137,7 +140,7 @@ class _Batch:
             return _not_taken(trouble)
         ledger.set_courses(row, decision.entry.course_ids)
         try:
-            message = compose(self.resolver, decision, self._words)
+            message = compose(self.resolver, self._message_type, decision, self._words)
             rate_limit.wait(conf.default_channel, SHARED_CLOCK)
             with self.watch.handing_over(timezone.now()):
                 if not ledger.confirm(row, SHARED_CLOCK):  # the last thing before the hand-over

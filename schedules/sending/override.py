@@ -22,7 +22,7 @@ from schedules.message_types.resolver import Resolver
 from schedules.models import Schedule
 from schedules.optouts import opt_outs_already_read
 from schedules.sending import rate_limit
-from schedules.sending.ace import ScheduleMessage, hand_over
+from schedules.sending.ace import ScheduleMessage, ScheduleMessageType, hand_over, message_type_for
 from schedules.sending.channel_trouble import ChannelWatch
 from schedules.sending.composing import compose
 from schedules.sending.delivering import unsent
@@ -39,12 +39,15 @@ def send(resolver: Resolver, schedules: Collection[Schedule], override_address: 
     """
     decisions = decide(resolver, schedules, now, Moment.TEST)
     name = resolver.message_name(resolver.run.day_offset)
+    message_type = message_type_for(name, resolver.run)
     words = custom_text.read(resolver.site.pk, name, [one.entry.course_ids for one in decisions])
     totals = Totals(found=len(decisions))
     watch = ChannelWatch(conf.default_channel, resolver.site.pk)
     with mail_connection(), opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
         for decision in decisions:
-            outcome = decision.outcome or _sent(resolver, decision, words, override_address, watch)
+            outcome = decision.outcome or _sent(
+                resolver, message_type, decision, words, override_address=override_address, watch=watch
+            )
             totals.count(outcome)
             if outcome.status == OutcomeStatus.SENT:
                 entry = decision.entry
@@ -63,12 +66,18 @@ def send_sample(message: ScheduleMessage, site_id: int) -> None:
 
 
 def _sent(
-    resolver: Resolver, decision: Decision, words: BatchWords, override_address: str, watch: ChannelWatch
+    resolver: Resolver,
+    message_type: ScheduleMessageType,
+    decision: Decision,
+    words: BatchWords,
+    *,
+    override_address: str,
+    watch: ChannelWatch,
 ) -> Outcome:
     try:
         if trouble := watch.blocked(timezone.now()):
             raise trouble
-        message = compose(resolver, decision, words, override_address)
+        message = compose(resolver, message_type, decision, words, override_address)
         _hand_over(message, watch)
     except ConfigurationError:
         raise

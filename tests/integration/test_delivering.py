@@ -129,10 +129,10 @@ def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, mo
     enroll(make_learner("bob", pk=48), garden)
     compose = delivering.compose
 
-    def fail_at_alice(resolver, decision, words):
+    def fail_at_alice(resolver, message_type, decision, words):
         if decision.entry.user_id == 24:
             raise ValueError(decision.learner.email)
-        return compose(resolver, decision, words)
+        return compose(resolver, message_type, decision, words)
 
     monkeypatch.setattr(delivering, "compose", fail_at_alice)
     send()

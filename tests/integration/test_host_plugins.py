@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.utils import translation
 
 from schedules import previewing
 from schedules.message_types import resolver_for, resolvers
+from schedules.messages import Gate
 from schedules.models import CustomText, MessageTypeSwitch, OptOut, Schedule, ScheduleConfig, ScheduledMessage, SendRun
 from tests.emails import without_uuids
 from tests.hosts.campus.models import PartnerLearner
@@ -237,6 +239,33 @@ def test_a_gate_reads_its_table_once_for_many_learners(site, django_assert_num_q
     with CaptureQueriesContext(connection) as queries:
         assert len(decide(one, list(Schedule.objects.all()), started(0), Moment.FINDING)) == 30
     assert len([query for query in queries if "tests_campus_partnerlearner" in query["sql"]]) == 1
+
+
+class Broken(Gate):
+    """A gate whose table is not there."""
+
+    reason = "broken"
+    summary = "It is broken."
+    remedy = "Mend it."
+    asked: ClassVar[list[int]] = []
+
+    def read(self, facts):
+        self.asked.append(len(facts.user_ids))
+        raise LookupError
+
+    def look(self, due, facts, clock):
+        return facts.read(self)
+
+
+def test_a_gate_that_cannot_read_is_asked_once_for_all(site, settings, email_channel):
+    settings.SCHEDULES = {**settings.SCHEDULES, "GATES": [f"{__name__}.Broken"]}
+    Broken.asked.clear()
+    garden = make_course()
+    for number in range(3):
+        enroll(make_learner(f"learner{number}", pk=24 * (number + 1)), garden, days_ago=3)
+    call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
+    assert set(settled().values()) == {"gate-error"}
+    assert Broken.asked == [3]
 
 
 def test_types_stand_in_the_order_of_the_settings():
