@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from django.core.signing import BadSignature, Signer
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
-
 from schedules.values.links import encoded_path, site_root
+from schedules.values.signed import SignedLink
 
-#: Another format would need another salt.
-_CLICK = "schedules.click"
-_OPEN = "schedules.open"
+_CLICK = SignedLink("click", salt="schedules.click")
+_OPEN = SignedLink("open", salt="schedules.open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +50,17 @@ class ClickLinks:
     def _page(self, origin: str) -> str:
         if origin not in self._pages:
             token = Token(self._uuid, "" if origin == self._own_origin else origin)
-            self._pages[origin] = _path("click", _CLICK, token, "")
+            self._pages[origin] = _path(_CLICK, token, "")
         return self._pages[origin]
 
 
 def open_path(uuid: UUID) -> str:
     """The path of the pixel; empty where the project does not include it."""
-    return _path("open", _OPEN, Token(uuid))
+    return _path(_OPEN, Token(uuid))
 
 
 def read_click(text: str) -> Token | None:
-    """The token of a click, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else `None`."""
+    """The token of a click, if the link is ours and whole; else `None`."""
     return _read(_CLICK, text)
 
 
@@ -78,21 +74,10 @@ def landing_path(way: str) -> str:
     return "/" + encoded_path(way.lstrip("/\\"))
 
 
-def _path(page: str, salt: str, token: Token, *more: str) -> str:
-    text = _signer(salt).sign(urlsafe_base64_encode(token.uuid.bytes + token.origin.encode()))
-    try:
-        return reverse(f"schedules:{page}", args=[text, *more])
-    except NoReverseMatch:
-        return ""
+def _path(link: SignedLink, token: Token, *more: str) -> str:
+    return link.path(link.write(token.uuid.bytes + token.origin.encode()), *more)
 
 
-def _read(salt: str, text: str) -> Token | None:
-    try:
-        fields = urlsafe_base64_decode(_signer(salt).unsign(text))
-    except BadSignature:
-        return None
-    return Token(UUID(bytes=fields[:16]), fields[16:].decode())
-
-
-def _signer(salt: str) -> Signer:
-    return Signer(sep=".", salt=salt)
+def _read(link: SignedLink, text: str) -> Token | None:
+    data = link.read(text)
+    return Token(UUID(bytes=data[:16]), data[16:].decode()) if data else None

@@ -9,17 +9,14 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from django.core.signing import BadSignature, Signer
-from django.urls import NoReverseMatch, reverse
-
 from schedules.values.headers import LIST_UNSUBSCRIBE, WholeHeader
 from schedules.values.links import ascii_address
+from schedules.values.signed import SignedLink
 
 #: A header's line is at most 998 characters long (RFC 5322, 2.1.1), the site's domain and all.
 MAX_TOKEN_CHARACTERS = 800
 
-#: Another format would need another salt.
-_SALT = "schedules.unsubscribe"
+_LINK = SignedLink("unsubscribe", salt="schedules.unsubscribe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +50,16 @@ def _signed(token: Token) -> str:
     courses, uuid = list(token.course_ids), token.message_uuid
     fields = [token.user_id, token.site_id, token.message_type, token.language, courses, int(token.is_test)]
     fields += [uuid.hex if uuid else "", int(token.is_cut)]
-    text: str = _signer().sign_object(fields, serializer=_Compact)
-    return text
+    return _LINK.write(_compact(fields))
 
 
 def read_token(text: str) -> Token | None:
-    """The token, if `text` was signed with one of our keys (`SECRET_KEY_FALLBACKS` too); else `None`."""
+    """The token, if the link is ours and whole; else `None`."""
+    data = _LINK.read(text) or b"[]"
+    fields = json.loads(data if data.startswith(b"[") else zlib.decompress(data))
     try:
-        fields = _signer().unsign_object(text, serializer=_Compact)
         user_id, site_id, message_type, language, courses, is_test, uuid, *is_cut = fields
-    except (BadSignature, ValueError):
+    except ValueError:
         return None
     return Token(
         user_id,
@@ -77,26 +74,18 @@ def read_token(text: str) -> Token | None:
     )
 
 
-class _Compact:
+def _compact(fields: Any) -> bytes:
     """JSON, deflated where that is shorter: ids of courses have much in common.
 
     Not by Django's `compress`: its texts begin with a dot, and many web servers hide such paths.
     """
-
-    def dumps(self, fields: Any) -> bytes:
-        text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
-        return min(text, zlib.compress(text, 9), key=len)
-
-    def loads(self, data: bytes) -> Any:
-        return json.loads(data if data.startswith(b"[") else zlib.decompress(data))
+    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+    return min(text, zlib.compress(text, 9), key=len)
 
 
 def page_path(token: Token) -> str:
     """The path of the token's page; empty where the project does not include `schedules.urls`."""
-    try:
-        return reverse("schedules:unsubscribe", args=[write_token(token)])
-    except NoReverseMatch:
-        return ""
+    return _LINK.path(write_token(token))
 
 
 def list_headers(url: str, address: str) -> dict[str, str]:
@@ -112,7 +101,3 @@ def list_headers(url: str, address: str) -> dict[str, str]:
     if url.startswith("https://"):
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
-
-
-def _signer() -> Any:
-    return Signer(sep=".", salt=_SALT)

@@ -165,6 +165,13 @@ def test_a_token_is_read_with_its_own_salt_alone():
     assert len(pixel) == 66
 
 
+def test_links_that_lie_in_mailboxes_are_still_read():
+    opened = "AAAAAAAAAAAAAAAAAAAABQ.w7xAhhNIrU3MKT_x_MJL4q3BTGIKRIwROufiGQfd-2g"
+    clicked = "AAAAAAAAAAAAAAAAAAAABWh0dHBzOi8vYXBwcy5leGFtcGxlLmNvbQ.-gElIOC1u_1eg_r7MbV8wUbHh_KYQEo0SKvP4CeuvAs"
+    assert first_party.read_open(opened) == first_party.Token(UUID(int=5))
+    assert first_party.read_click(clicked) == first_party.Token(UUID(int=5), "https://apps.example.com")
+
+
 def test_tokens_of_an_old_key_are_read(settings):
     pixel = first_party.open_path(UUID_).rpartition("/")[2].removesuffix(".gif")
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", []
