@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from argparse import ArgumentParser
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -17,14 +16,11 @@ from schedules.conf import conf
 from schedules.exceptions import ConfigurationError, HostError
 from schedules.ledger.catch_up import days_to_run
 from schedules.ledger.retention import MIN_DAYS
-from schedules.management import waiting
-from schedules.values.addresses import is_for_channel
+from schedules.management import arguments, waiting
+from schedules.management.columns import totals_table
 from schedules.values.days import day_of
 from schedules.values.outcomes import Totals
 from schedules.values.runs import RunOrigin
-
-# Calendar arithmetic needs room on both sides, and some databases keep no year before 1000.
-FIRST_DATE, LAST_DATE = date(1000, 1, 1), date(9000, 1, 1)
 
 # What --since may ask for at a stroke; --date goes further, one day at a time.
 MAX_DAYS_SINCE = MIN_DAYS  # whoever was written to since then is still in the ledger
@@ -39,11 +35,15 @@ class DailyCommand(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         self.add_site(parser)
-        parser.add_argument("--date", help="the day to run for, as YYYY-MM-DD; default: today")
-        parser.add_argument("--since", metavar="DATE", help="run for every day from this one to today")
-        parser.add_argument("--no-catch-up", action="store_true", help="run for today alone, whatever was missed")
+        days = parser.add_mutually_exclusive_group()
+        days.add_argument("--date", type=arguments.day, help="the day to run for, as YYYY-MM-DD; default: today")
+        days.add_argument(
+            "--since", type=arguments.day, metavar="DATE", help="run for every day from this one to today"
+        )
+        days.add_argument("--no-catch-up", action="store_true", help="run for today alone, whatever was missed")
         parser.add_argument(
             "--override-recipient-email",
+            type=arguments.address,
             metavar="ADDRESS",
             help="send every message to this address and nowhere else, and leave the ledger alone",
         )
@@ -54,7 +54,7 @@ class DailyCommand(BaseCommand):
         )
 
     def add_site(self, parser: ArgumentParser) -> None:
-        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+        parser.add_argument("site_domain", help=arguments.SITE_HELP)
 
     def sites(self, options: Mapping[str, Any]) -> Sequence[Site]:
         """The sites that the options ask for."""
@@ -69,16 +69,12 @@ class DailyCommand(BaseCommand):
         return None
 
     def handle(self, **options: Any) -> None:
-        self.reports = []
-        address = options["override_recipient_email"]
-        if address is not None:
-            _check_address(address)
-        try:
+        self.reports, self.verbosity = [], options["verbosity"]
+        with arguments.refusals():
             conf.validate()
+            options |= {name: arguments.day(options[name]) for name in ("date", "since") if options[name] is not None}
             sites = self.sites(options)
             message_types = [(site, key) for site in sites for key in self.message_types(site, options)]
-        except (ConfigurationError, HostError) as error:
-            raise CommandError(str(error)) from error
         refusals: list[str] = []
         failed_bins = 0
         for site, message_type in message_types:  # one that is refused does not keep the others from being run
@@ -102,14 +98,14 @@ class DailyCommand(BaseCommand):
     def _run(self, site: Site, message_type: str, options: Mapping[str, Any]) -> int:
         """One message type on one site, for each of its days. Returns how many bins failed."""
         address, now = options["override_recipient_email"], timezone.now()
+        more: dict[str, Any] = {
+            "now": now,
+            "origin": _origin(options),
+            "day_offsets": self.day_offsets(options),
+            "show_message": self.stdout.write if self.verbosity > 1 else None,
+        }
         failed_bins = 0
         for day in self._days(site, message_type, options, now):
-            more: dict[str, Any] = {
-                "now": now,
-                "origin": _origin(options),
-                "day_offsets": self.day_offsets(options),
-                "show_message": self.stdout.write if options["verbosity"] > 1 else None,
-            }
             if address is None:
                 reports = api.enqueue_day(message_type, site, day, **more)
             else:
@@ -128,9 +124,9 @@ class DailyCommand(BaseCommand):
         """The days that the options ask for, oldest first; by default today, after those that were missed."""
         today = day_of(now, conf.time_zone)
         if options["since"] is not None:
-            return _days_since(options, today)
+            return _days_since(options["since"], today)
         if options["date"] is not None:
-            return [parse_date("--date", options["date"])]
+            return [options["date"]]
         if options["no_catch_up"] or options["override_recipient_email"] is not None:
             return [today]
         return days_to_run(site.pk, message_type, today)
@@ -138,10 +134,6 @@ class DailyCommand(BaseCommand):
     def say(self, text: str) -> None:
         if self.verbosity > 0:
             self.stdout.write(text)
-
-    def execute(self, *args: Any, **options: Any) -> str | None:
-        self.verbosity = options["verbosity"]
-        return super().execute(*args, **options)
 
     def _report(self, reports: Sequence[api.RunReport], site: Site, message_type: str) -> None:
         if any(report.stopped for report in reports):
@@ -154,7 +146,7 @@ class DailyCommand(BaseCommand):
             self.say(f"Queued {len(reports)} runs of 24 bins; the admin shows them under Runs.")
             return
         counted = [(report.name, report.totals or Totals()) for report in reports]
-        for line in table(counted, [report.run.day_offset for report in reports]):
+        for line in totals_table(counted, [report.run.day_offset for report in reports]):
             self.say(line)
         if any(report.totals and report.totals.pending for report in reports):
             self.say("What is pending is tried again by recover_messages, or at once with --wait.")
@@ -171,44 +163,14 @@ class SendCommand(DailyCommand):
         return [self.message_type]
 
 
-def table(counted: Iterable[tuple[str, Totals]], day_offsets: Sequence[int] = ()) -> list[str]:
-    """A line for each message name under a heading, in columns; of pending messages only where there are any."""
-    rows = list(counted)
-    has_pending = any(totals.pending for _, totals in rows)
-    day, pending = ("day",) if day_offsets else (), ("pending",) if has_pending else ()
-    lines: list[Sequence[str]] = [("message", *day, "found", "already sent", "sent", "skipped", "failed", *pending)]
-    for number, (name, totals) in enumerate(rows):
-        day = (f"{day_offsets[number]:+d}",) if day_offsets else ()
-        numbers = (str(totals.found), str(totals.already), str(totals.sent))
-        reasons = (by_reason(totals.skipped), by_reason(totals.failed))
-        lines.append((name, *day, *numbers, *reasons, *((str(totals.pending),) if has_pending else ())))
-    return in_columns(lines)
-
-
-def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-
-
-def by_reason(counts: Mapping[str, int]) -> str:
-    """A count, and in brackets what it is made of."""
-    said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-    return f"{sum(counts.values())} ({said})" if said else "0"
-
-
 def _origin(options: Mapping[str, Any]) -> RunOrigin:
     if options["since"] is not None:
         return RunOrigin.SINCE
     return RunOrigin.DAILY if options["date"] is None else RunOrigin.DATE
 
 
-def _days_since(options: Mapping[str, Any], today: date) -> list[date]:
-    """Every day from `--since` to today."""
-    for option, is_given in (("--date", options["date"] is not None), ("--no-catch-up", options["no_catch_up"])):
-        if is_given:
-            raise CommandError(f"--since and {option} contradict each other; give one of them.")
-    first = parse_date("--since", options["since"])
+def _days_since(first: date, today: date) -> list[date]:
+    """Every day from `first` to today. Raises `CommandError` where they are none, or too many."""
     if first > today:
         raise CommandError(f"--since is {first}, which is later than today, {today}; give a day that is not.")
     earliest = today - timedelta(days=MAX_DAYS_SINCE)
@@ -218,22 +180,3 @@ def _days_since(options: Mapping[str, Any], today: date) -> list[date]:
             "or single days as --date."
         )
     return [first + timedelta(days=number) for number in range((today - first).days + 1)]
-
-
-def parse_date(option: str, text: str) -> date:
-    """The day that was given for an option. Raises `CommandError` where it is none."""
-    is_of_form = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
-    try:
-        day = date.fromisoformat(text) if is_of_form else None
-    except ValueError:
-        day = None
-    if day is None or not FIRST_DATE <= day <= LAST_DATE:
-        raise CommandError(f"{option} is {text!r}; give a day of the calendar as YYYY-MM-DD, such as 2026-03-09.")
-    return day
-
-
-def _check_address(address: str) -> None:
-    if not is_for_channel(address, conf.default_channel):
-        raise CommandError(
-            f"--override-recipient-email is {address!r}; give one e-mail address, such as me@example.com."
-        )

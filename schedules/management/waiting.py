@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -21,7 +22,6 @@ SECONDS_BETWEEN_LOOKS = 1.0
 #: Looks between two calls of `recover`, which Celery beat may make as well.
 LOOKS_BETWEEN_RECOVERIES = 5
 
-
 #: Looks in a row that may fail because the database or the broker is away.
 MAX_LOOKS_IN_VAIN = 120
 
@@ -31,7 +31,9 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
 
     Workers go on while the database or the broker is away for a while, so this does as well.
     """
-    with _Progress(reports, stdout) as show:
+    bins, is_terminal = len(reports) * BINS, stdout is not None and stdout.isatty()
+    with click.progressbar(length=bins, label="bins", file=stdout) if is_terminal else nullcontext() as bar:
+        progress = _Progress(stdout, bar, bins)
         is_finished, looks, looks_in_vain = False, 0, 0
         troubles: Sequence[str] = ()
         while True:
@@ -47,48 +49,37 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 if looks_in_vain > MAX_LOOKS_IN_VAIN or (isinstance(error, Error) and not is_transient(error)):
                     raise
                 reconnect(SendRun)
-            show(reports, troubles)
+            progress.show(reports, troubles)
             if is_finished:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 class _Progress:
-    """A context that gives a function to call with the reports at each look."""
+    """Shows on a bar or, where there is none, line by line what is new at each look."""
 
-    def __init__(self, reports: Sequence[api.RunReport], stdout: Any) -> None:
-        self._stdout = stdout
+    def __init__(self, stdout: Any, bar: Any, bins: int) -> None:
+        self._stdout, self._bar, self._bins = stdout, bar, bins
         self._said = ""
         self._troubles: Sequence[str] = ()
-        is_terminal = stdout is not None and stdout.isatty()
-        self._bar = click.progressbar(length=len(reports) * BINS, label="bins", file=stdout) if is_terminal else None
 
-    def __enter__(self) -> Any:
-        if self._bar is not None:
-            self._bar.__enter__()
-        return self._show
-
-    def __exit__(self, *error: Any) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(*error)
-
-    def _show(self, reports: Sequence[api.RunReport], troubles: Sequence[str]) -> None:
+    def show(self, reports: Sequence[api.RunReport], troubles: Sequence[str]) -> None:
+        if self._stdout is None:
+            return
         self._say_troubles(troubles)
-        bins = sum(report.bins for report in reports)
+        searched = sum(report.bins for report in reports)
         pending = sum(report.totals.pending for report in reports if report.totals)
+        said = f"{searched} of {self._bins} bins searched, {pending} messages pending"
         if self._bar is not None:
             self._bar.label = f"bins ({pending} messages pending)"
-            self._bar.update(bins - self._bar.pos)
-        elif self._stdout is not None:
-            said = f"{bins} of {len(reports) * BINS} bins searched, {pending} messages pending"
-            if said != self._said:
-                self._stdout.write(said)
-                self._said = said
+            self._bar.update(searched - self._bar.pos)
+        elif said != self._said:
+            self._stdout.write(said)
+            self._said = said
 
     def _say_troubles(self, troubles: Sequence[str]) -> None:
         """Each when it begins: who waits is to know for what."""
-        if self._stdout is not None:
-            for line in troubles:
-                if line not in self._troubles:
-                    self._stdout.write(f"{'' if self._bar is None else chr(10)}PROBLEM: {line}")
+        for line in troubles:
+            if line not in self._troubles:
+                self._stdout.write(f"{'' if self._bar is None else chr(10)}PROBLEM: {line}")
         self._troubles = troubles

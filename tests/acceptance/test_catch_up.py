@@ -186,20 +186,20 @@ def test_since_does_every_day_from_that_one(mailbox, clock):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("arguments", "said"),
     [
-        ({"since": "2026-03-10"}, "^--since is 2026-03-10, which is later than today, 2026-03-09; give"),
-        ({"since": "2026-02-06"}, "^--since is 2026-02-06, more than 30 days ago; give 2026-02-07 or later"),
-        ({"since": "yesterday"}, "^--since is 'yesterday'; give a day of the calendar as YYYY-MM-DD"),
-        ({"since": ""}, "^--since is ''; give a day"),
-        ({"since": "2026-03-08", "date": "2026-03-08"}, "^--since and --date contradict each other; give one"),
-        ({"since": "2026-03-08", "no_catch_up": True}, "^--since and --no-catch-up contradict each other"),
+        (["2026-03-10"], "^--since is 2026-03-10, which is later than today, 2026-03-09; give"),
+        (["2026-02-06"], "^--since is 2026-02-06, more than 30 days ago; give 2026-02-07 or later"),
+        (["yesterday"], "--since: 'yesterday' cannot be used; give a day of the calendar as YYYY-MM-DD"),
+        ([""], "--since: '' cannot be used; give a day"),
+        (["2026-03-08", "--date", "2026-03-08"], "--date: not allowed with argument --since"),
+        (["2026-03-08", "--no-catch-up"], "--no-catch-up: not allowed with argument --since"),
     ],
 )
-def test_days_that_cannot_be_meant_are_refused_in_one_line(options, said, clock):
+def test_days_that_cannot_be_meant_are_refused_in_one_line(arguments, said, clock):
     open_site()
     with pytest.raises(CommandError, match=said) as refusal:
-        run(**options)
+        call_command("send_recurring_nudge", "example.com", "--since", *arguments)
     assert "\n" not in str(refusal.value)
     assert not SendRun.objects.exists()
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 
 from schedules.contrib.lms.models import CourseEmailOptout, SiteConfiguration
 from schedules.models import ScheduleConfig, ScheduledMessage, SendRun
@@ -160,36 +160,69 @@ def test_weeks_may_be_asked_for(mailbox):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("arguments", "said"),
     [
-        ({"site": "nowhere.example.com"}, r"no site 'nowhere\.example\.com'\. Sites: example\.com"),
-        ({"date": "09.03.2026"}, r"--date is '09\.03\.2026'; give a day of the calendar as YYYY-MM-DD"),
-        ({"date": "2026-02-30"}, "--date is '2026-02-30'; give a day"),
-        ({"date": "20260309"}, "--date is '20260309'; give a day"),
-        ({"date": "9999-12-31"}, "--date is '9999-12-31'; give a day"),
-        ({"date": ""}, "--date is ''; give a day"),
-        ({"override_recipient_email": "me@"}, "--override-recipient-email is 'me@'; give one e-mail address"),
-        ({"override_recipient_email": "a@b.org, c@d.org"}, "give one e-mail address"),
-        ({"override_recipient_email": ""}, "--override-recipient-email is ''; give one"),
+        (["nowhere.example.com"], r"no site 'nowhere\.example\.com'\. Sites: example\.com"),
+        (["--date", "09.03.2026"], r"--date: '09\.03\.2026' cannot be used; give a day of the calendar as YYYY-MM-DD"),
+        (["--date", "2026-02-30"], "--date: '2026-02-30' cannot be used; give a day"),
+        (["--date", "20260309"], "--date: '20260309' cannot be used; give a day"),
+        (["--date", "2026-W11-1"], "--date: '2026-W11-1' cannot be used; give a day"),
+        (["--date", "9999-12-31"], "--date: '9999-12-31' cannot be used; give a day"),
+        (["--date", ""], "--date: '' cannot be used; give a day"),
+        (["--date", "2026-03-09", "--no-catch-up"], "--no-catch-up: not allowed with argument --date"),
+        (["--override-recipient-email", "me@"], "--override-recipient-email: 'me@' cannot be used; give one e-mail"),
+        (["--override-recipient-email", "a@b.org, c@d.org"], "give one e-mail address"),
+        (["--override-recipient-email", ""], "--override-recipient-email: '' cannot be used; give one"),
     ],
 )
 @pytest.mark.parametrize("command", COMMANDS)
-def test_bad_input_is_refused_in_one_line_and_nothing_is_done(command, options, said, mailbox):
+def test_bad_input_is_refused_in_one_line_and_nothing_is_done(command, arguments, said, mailbox):
     open_site()
     enroll(make_learner(), make_course())
+    site = [] if arguments[0].startswith("nowhere") else ["example.com"]
     with pytest.raises(CommandError, match=said) as refusal:
-        run(command, **options)
+        call_command(command, *site, *arguments)
     assert "\n" not in str(refusal.value)
-    assert refusal.value.returncode == 1
     assert not SendRun.objects.exists()
     assert not list(mailbox.glob("20*.html"))
 
 
-@pytest.mark.parametrize("weeks", [0, -1, 521])
+def test_on_a_command_line_arguments_that_cannot_be_used_are_status_two(capsys):
+    for arguments in (["--date", "2026-02-30"], ["--date", "2026-03-09", "--since", "2026-03-09"]):
+        with pytest.raises(SystemExit) as end:
+            ManagementUtility(["manage.py", NUDGE, "example.com", *arguments]).execute()
+        assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "argument --date: '2026-02-30' cannot be used; give a day of the calendar as YYYY-MM-DD" in said
+    assert "argument --since: not allowed with argument --date" in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["example.com", "--all-sites"]])
+def test_the_daily_command_wants_one_site_or_all(arguments):
+    open_site()
+    with pytest.raises(CommandError, match="--all-sites"):
+        call_command("send_daily", *arguments)
+    assert not SendRun.objects.exists()
+
+
+@pytest.mark.parametrize("day", [TODAY, TODAY.isoformat()])
+def test_python_code_may_give_a_day_as_a_date_or_as_text(day, mailbox):
+    open_site()
+    assert "for example.com on 2026-03-09" in run(NUDGE, date=day)
+
+
+def test_text_of_python_code_that_is_no_day_is_refused_as_well():
+    open_site()
+    with pytest.raises(CommandError, match="'yesterday' cannot be used; give a day"):
+        run(NUDGE, date="yesterday")
+    assert not SendRun.objects.exists()
+
+
+@pytest.mark.parametrize("weeks", ["0", "-1", "521", "two"])
 def test_impossible_weeks_are_refused(weeks):
     open_site()
-    with pytest.raises(CommandError, match=rf"--weeks is {weeks}; give a whole number from 1"):
-        run(UPDATE, weeks=weeks)
+    with pytest.raises(CommandError, match=rf"--weeks: '{weeks}' cannot be used; give a whole number from 1 to 520"):
+        call_command(UPDATE, "example.com", f"--weeks={weeks}")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

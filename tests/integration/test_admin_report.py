@@ -405,8 +405,8 @@ def test_the_command_s_usual_period_is_thirty_days(site, capsys):
     [
         (["nowhere"], "There is no site 'nowhere'. Sites: example.com."),
         (["example.com", "--message", "nudge"], "There is no message 'nudge'. Messages: courseupdate, recurringnudge"),
-        (["example.com", "--from", "1 March"], "--from is '1 March'; give a day"),
-        (["example.com", "--to", "2026-02-30"], "--to is '2026-02-30'; give a day"),
+        (["example.com", "--from", "1 March"], "--from: '1 March' cannot be used; give a day"),
+        (["example.com", "--to", "2026-02-30"], "--to: '2026-02-30' cannot be used; give a day"),
         (["example.com", "--from", "2026-03-02", "--to", "2026-03-01"], "--from is 2026-03-02, which is later"),
         (["example.com", "--from", "2020-01-01", "--to", "2026-03-01"], "are more than 731 days; give fewer"),
         (["example.com", "--json", "--csv", "days"], "not allowed with argument"),

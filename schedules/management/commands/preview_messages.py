@@ -11,7 +11,7 @@ from django.db import DatabaseError
 
 from schedules import api, previewing
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError, HostError
+from schedules.management.arguments import refusals
 from schedules.message_types import messages
 from schedules.previewing import Preview, gallery
 from schedules.values.languages import has_words
@@ -43,13 +43,12 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         directory = Path(options["output"])
         try:
-            conf.validate()
-            site = api.find_site(options["site"]) if options["site"] else None
-            previews, failures = gallery.render(
-                options["message"] or sorted(messages()), options["language"] or previewing.languages(), site
-            )
-        except (ConfigurationError, HostError) as error:
-            raise CommandError(str(error)) from error
+            with refusals():
+                conf.validate()
+                site = api.find_site(options["site"]) if options["site"] else None
+                previews, failures = gallery.render(
+                    options["message"] or sorted(messages()), options["language"] or previewing.languages(), site
+                )
         except DatabaseError as error:  # the switch for debugging is asked for there
             raise CommandError(f"The database cannot be read ({error}); run manage.py migrate.") from error
         try:

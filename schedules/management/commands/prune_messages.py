@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from schedules.ledger import retention
+from schedules.ledger.retention import MIN_DAYS, prune_messages, prune_runs
+from schedules.management import arguments
 
 #: About as long as calendars go back.
 _MAX_DAYS = 36_500
@@ -22,22 +23,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--older-than",
-            type=int,
+            type=arguments.whole_number(MIN_DAYS, _MAX_DAYS),
             required=True,
             metavar="DAYS",
-            help=f"how many days to keep, at least {retention.MIN_DAYS}",
+            help=f"how many days to keep, at least {MIN_DAYS}: a row is the proof that a message was sent, and without "
+            "it a day that is run again sends twice",
         )
 
     def handle(self, **options: Any) -> None:
-        days = options["older_than"]
-        if not retention.MIN_DAYS <= days <= _MAX_DAYS:
-            raise CommandError(
-                f"--older-than is {days}; give a whole number from {retention.MIN_DAYS} to {_MAX_DAYS}. A row "
-                "is the proof that a message was sent: without it, a day that is run again sends twice."
-            )
-        before = timezone.now() - timedelta(days=days)
-        messages = self._prune("messages", retention.prune_messages(before), options["verbosity"])
-        runs = self._prune("runs", retention.prune_runs(before), options["verbosity"])
+        before = timezone.now() - timedelta(days=options["older_than"])
+        messages = self._prune("messages", prune_messages(before), options["verbosity"])
+        runs = self._prune("runs", prune_runs(before), options["verbosity"])
         if options["verbosity"] > 0:
             self.stdout.write(f"Deleted {messages} messages and {runs} runs from before {before.date()}.")
             self.stdout.write(f"Do not run days before {before.date()} again: what was sent then would be sent twice.")

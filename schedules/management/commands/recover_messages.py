@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from schedules import api
-from schedules.exceptions import ConfigurationError
+from schedules.management.arguments import refusals
 
 
 class Command(BaseCommand):
     help = "Hand out again what nobody answers for: due retries, dead workers' messages, what the broker lost."
 
+    @refusals()
     def handle(self, **options: Any) -> None:
-        try:
-            api.recover()
-        except ConfigurationError as error:
-            raise CommandError(str(error)) from error
+        api.recover()

@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError, HostError
-from schedules.management.send_command import in_columns, parse_date
-from schedules.pages import can_be_looked_up
+from schedules.management import arguments
+from schedules.management.columns import in_columns
 from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
@@ -27,13 +26,20 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+        parser.add_argument("site_domain", help=arguments.SITE_HELP)
         parser.add_argument(
-            "--from", metavar="DATE", help="the first day, as YYYY-MM-DD; default: 29 days before the last"
+            "--from",
+            type=arguments.day,
+            metavar="DATE",
+            help="the first day, as YYYY-MM-DD; default: 29 days before the last",
         )
-        parser.add_argument("--to", metavar="DATE", help="the last day, as YYYY-MM-DD; default: today")
+        parser.add_argument(
+            "--to", type=arguments.day, metavar="DATE", help="the last day, as YYYY-MM-DD; default: today"
+        )
         parser.add_argument("--message", metavar="NAME", default="", help="messages of this name alone")
-        parser.add_argument("--course", metavar="ID", default="", help="messages about this course alone")
+        parser.add_argument(
+            "--course", type=arguments.course_id, metavar="ID", default="", help="messages about this course alone"
+        )
         parser.add_argument(
             "--compare", action="store_true", help="also compare scheduled and held-back learners, which may take long"
         )
@@ -43,13 +49,11 @@ class Command(BaseCommand):
 
     @no_translations
     def handle(self, **options: Any) -> None:
-        try:
+        with arguments.refusals():
             conf.validate()
             scope = scope_of(options)
             is_comparing = options["csv"] == "comparison" if options["csv"] else options["compare"]
             compared = comparison.compare(scope, timezone.now()) if is_comparing else None
-        except (ConfigurationError, HostError) as error:
-            raise CommandError(str(error)) from error
         if options["csv"] and compared:
             self.stdout.write(tables.to_csv(tables.comparison_table(compared)), ending="")
             return
@@ -64,10 +68,10 @@ class Command(BaseCommand):
 
 
 def scope_of(options: Mapping[str, Any]) -> ReportScope:
-    """What the options ask for. Raises `CommandError` or `ConfigurationError` that says what is allowed."""
+    """What the options ask for. Raises what `arguments.refusals()` is for, or `CommandError`."""
     site = api.find_site(options["site_domain"])
-    last = parse_date("--to", options["to"]) if options["to"] else day_of(timezone.now(), conf.time_zone)
-    first = parse_date("--from", options["from"]) if options["from"] else usual_first_day(last)
+    last = arguments.day(options["to"]) if options["to"] else day_of(timezone.now(), conf.time_zone)
+    first = arguments.day(options["from"]) if options["from"] else usual_first_day(last)
     if first > last:
         raise CommandError(f"--from is {first}, which is later than the last day, {last}; give a day that is not.")
     if (last - first).days >= MAX_DAYS:
@@ -75,8 +79,6 @@ def scope_of(options: Mapping[str, Any]) -> ReportScope:
     if options["message"] and options["message"] not in known_messages():
         known = ", ".join(sorted(known_messages()))
         raise CommandError(f"There is no message {options['message']!r}. Messages: {known}.")
-    if not can_be_looked_up(options["course"]):
-        raise CommandError(f"--course is {options['course'][:100]!r}; give a course's id.")
     return ReportScope(
         site=site,
         first_day=first,

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError
 from schedules.ledger.status import LastRun, SiteStatus, TypeStatus, site_status
-from schedules.management.send_command import by_reason, in_columns
+from schedules.management import arguments
+from schedules.management.columns import by_reason, in_columns
 
 COLUMNS = ("type", "find", "send", "last run for", "finished", "found", "already sent", "sent", "skipped", "failed")
 
@@ -24,16 +24,14 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("site_domain", help="domain of the site, whatever its case")
+        parser.add_argument("site_domain", help=arguments.SITE_HELP)
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
     @no_translations
     def handle(self, **options: Any) -> None:
-        try:
+        with arguments.refusals():
             conf.validate()
             status = site_status(api.find_site(options["site_domain"]), timezone.now())
-        except ConfigurationError as error:
-            raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(status.as_dict(), cls=DjangoJSONEncoder, indent=2))
         else:

@@ -6,8 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.core.management.base import CommandError
-
+from schedules.management import arguments
 from schedules.management.send_command import SendCommand
 from schedules.message_types.course_update import CourseUpdate
 from schedules.values.rules import MAX_WEEKS
@@ -19,12 +18,8 @@ class Command(SendCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--weeks", type=int, help="the last week to send; default: COURSE_UPDATE_WEEKS")
+        weeks = arguments.whole_number(1, MAX_WEEKS)
+        parser.add_argument("--weeks", type=weeks, help="the last week to send; default: COURSE_UPDATE_WEEKS")
 
     def day_offsets(self, options: Mapping[str, Any]) -> Sequence[int] | None:
-        weeks = options["weeks"]
-        if weeks is None:
-            return None
-        if not 1 <= weeks <= MAX_WEEKS:
-            raise CommandError(f"--weeks is {weeks}; give a whole number from 1 to {MAX_WEEKS}.")
-        return CourseUpdate.day_offsets_of(weeks)
+        return None if options["weeks"] is None else CourseUpdate.day_offsets_of(options["weeks"])

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.sites.models import Site
-from django.core.management.base import CommandError
 
 from schedules import api
-from schedules.management.send_command import DailyCommand, table
+from schedules.management import arguments
+from schedules.management.columns import totals_table
+from schedules.management.send_command import DailyCommand
 from schedules.values.outcomes import Totals
 
 
@@ -18,12 +19,11 @@ class Command(DailyCommand):
     help = "Send the messages of all types that are switched on, in the order of SCHEDULES['MESSAGE_TYPES']."
 
     def add_site(self, parser: ArgumentParser) -> None:
-        parser.add_argument("site_domain", nargs="?", help="domain of the site, whatever its case")
-        parser.add_argument("--all-sites", action="store_true", help="do it for every site, one after the other")
+        sites = parser.add_mutually_exclusive_group(required=True)
+        sites.add_argument("site_domain", nargs="?", help=arguments.SITE_HELP)
+        sites.add_argument("--all-sites", action="store_true", help="do it for every site, one after the other")
 
     def sites(self, options: Mapping[str, Any]) -> Sequence[Site]:
-        if bool(options["site_domain"]) == options["all_sites"]:
-            raise CommandError("Give the domain of a site, or --all-sites; one of the two.")
         return list(Site.objects.order_by("pk")) if options["all_sites"] else super().sites(options)
 
     def message_types(self, site: Site, options: Mapping[str, Any]) -> Sequence[str]:
@@ -44,7 +44,7 @@ class Command(DailyCommand):
         if len(by_name) < 2:
             return
         self.say("\nAll messages")
-        for line in table(by_name.items()):
+        for line in totals_table(by_name.items()):
             self.say(line)
         if already := sum(totals.already for totals in by_name.values()):
             self.say(f"Nothing was sent twice: {already} messages had been sent before.")
