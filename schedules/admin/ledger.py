@@ -20,9 +20,10 @@ from django.utils.http import urlencode
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from schedules.admin import counts
 from schedules.admin.banner import StatusBanner
 from schedules.admin.base import ReadOnlyAdmin, learners
-from schedules.admin.counts import Counts
+from schedules.ledger import why_stopped
 from schedules.message_types.reasons import known_reasons, remedy, sentence
 from schedules.models import ScheduledMessage, SendRun
 
@@ -211,31 +212,31 @@ class SendRunAdmin(StatusBanner, ReadOnlyAdmin):
 
     @admin.display(description=_("state"))
     def state(self, run: SendRun) -> Any:
-        if stopped := Counts(run.counts).stopped:
+        if stopped := why_stopped(run):
             return _("Stopped: %(reason)s") % {"reason": stopped}
         return _("Finished") if run.finished_at else _("Under way")
 
     @admin.display(description=_("found"))
     def found(self, run: SendRun) -> int | None:
-        return Counts(run.counts).found
+        return counts.found(run)
 
     @admin.display(description=_("sent"))
     def sent(self, run: SendRun) -> int | None:
-        return Counts(run.counts).sent
+        return _number(run, "sent")
 
     @admin.display(description=_("skipped"))
     def skipped(self, run: SendRun) -> int | None:
-        return Counts(run.counts).total("skipped")
+        return _number(run, "skipped")
 
     @admin.display(description=_("failed"))
     def failed(self, run: SendRun) -> int | None:
-        return Counts(run.counts).total("failed")
+        return _number(run, "failed")
 
     @admin.display(description=_("counts"))
     def counts_table(self, run: SendRun) -> str:
         rows = [
-            {"label": line.label, "count": line.count, "url": _messages_url(run, **line.query) if line.query else ""}
-            for line in Counts(run.counts).lines()
+            {"label": line.label, "count": line.number, "url": _messages_url(run, **line.query) if line.query else ""}
+            for line in counts.lines(run)
         ]
         return render_to_string("admin/schedules/run_counts.html", {"rows": rows})
 
@@ -251,6 +252,11 @@ class SendRunAdmin(StatusBanner, ReadOnlyAdmin):
     ) -> tuple[models.QuerySet[Any], bool]:
         term = search_term.strip()
         return (queryset.filter(pk=_uuid(term)) if term else queryset), False
+
+
+def _number(run: SendRun, name: str) -> int | None:
+    totals = counts.totals(run)
+    return totals.number(name) if totals else None
 
 
 def _messages_url(run: SendRun, **query: str) -> str:

@@ -25,8 +25,9 @@ from schedules.models import Report
 from schedules.reporting import ReportScope, charts, comparison, tables
 from schedules.reporting.choices import recent_courses
 from schedules.reporting.comparison import Comparison, Effect
-from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport, ReasonCount, count
+from schedules.reporting.counts import COUNT_NAMES, MessageReport, ReasonCount, count
 from schedules.reporting.words import LABELS, interval, interval_heading, number, of_sent, points, share_of
+from schedules.values.outcomes import Totals
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ def _numbers(report: MessageReport) -> dict[str, Any]:
     figures = [Figure(label=_("Learners reached"), number=number(report.learners_reached))]
     for name in COUNT_NAMES:
         share = of_sent(total, name) if name in _SHARES else ""
-        figures.append(Figure(label=LABELS[name], number=number(getattr(total, name)), share=share))
+        figures.append(Figure(label=LABELS[name], number=number(total.number(name)), share=share))
     return {
         "report": report,
         "figures": figures,
@@ -161,8 +162,8 @@ def _numbers(report: MessageReport) -> dict[str, Any]:
     }
 
 
-def _cells(counts: Counts) -> list[str]:
-    return [number(getattr(counts, name)) for name in COUNT_NAMES]
+def _cells(counts: Totals) -> list[str]:
+    return [number(counts.number(name)) for name in COUNT_NAMES]
 
 
 def _reasons(report: MessageReport, types: Mapping[str, str] | None) -> Iterator[tuple[Any, list[dict[str, Any]]]]:

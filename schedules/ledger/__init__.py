@@ -21,8 +21,9 @@ from schedules.ledger.messages import (
     release,
     set_courses,
 )
-from schedules.ledger.rows import PATIENCE
+from schedules.ledger.rows import PATIENCE, totals_by
 from schedules.ledger.runs import (
+    bins_of,
     bins_reported,
     finalize,
     kept_totals,
@@ -31,11 +32,13 @@ from schedules.ledger.runs import (
     reclaim_bins,
     record_bin,
     totals_of,
+    why_stopped,
 )
 
 __all__ = [
     "PATIENCE",
     "Entry",
+    "bins_of",
     "bins_reported",
     "claim",
     "confirm",
@@ -53,5 +56,7 @@ __all__ = [
     "record_engagement",
     "release",
     "set_courses",
+    "totals_by",
     "totals_of",
+    "why_stopped",
 ]

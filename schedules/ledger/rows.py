@@ -1,19 +1,21 @@
-"""What messages and runs have in common: which database they are in, and how long somebody answers for them."""
+"""What messages and runs have in common: their database, how long somebody answers for them, how they are counted."""
 
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import router
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from schedules.conf import conf
 from schedules.database.clock import Instant
 from schedules.database.transient import outlast
 from schedules.models import ScheduledMessage, SendRun
+from schedules.values.outcomes import Totals
 
 P = ParamSpec("P")
 
@@ -46,3 +48,23 @@ def run_rows() -> QuerySet[SendRun]:
 
 def lease_end(now: Instant) -> Instant:
     return now + timedelta(seconds=conf.lease_seconds)
+
+
+def totals_by(rows: QuerySet[ScheduledMessage], *columns: str) -> defaultdict[tuple[Any, ...], Totals]:
+    """The values of `columns` -> what became of the messages, counted by the database in one query."""
+    found: defaultdict[tuple[Any, ...], Totals] = defaultdict(Totals)
+    counted = (
+        rows.order_by()
+        .values_list(*columns, "status", "reason")
+        .annotate(
+            number=Count("pk"), opened=Count("opened_at"), clicked=Count("clicked_at"), opted_out=Count("opted_out_at")
+        )
+    )
+    for *key, status, reason, number, opened, clicked, opted_out in counted:
+        totals = found[tuple(key)]
+        totals.count_rows(status, reason, number)
+        if status == ScheduledMessage.Status.SENT:
+            totals.opened += opened
+            totals.clicked += clicked
+            totals.opted_out += opted_out
+    return found

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Count
 
 from schedules.database.clock import SHARED_CLOCK, Instant
-from schedules.ledger.rows import lease_end, message_rows, outlasting, run_rows, write_database
+from schedules.ledger.rows import lease_end, message_rows, outlasting, run_rows, totals_by, write_database
 from schedules.models import ScheduledMessage, SendRun
-from schedules.values.outcomes import Totals
+from schedules.values.outcomes import Totals, whole_number
 from schedules.values.runs import BINS, Run
 
 Status = ScheduledMessage.Status
@@ -46,7 +46,7 @@ def reclaim_bins(now: Instant, oldest: datetime) -> list[tuple[SendRun, list[int
     """Runs begun since `oldest`, with the bins that have not reported though their time is over."""
     with transaction.atomic(using=write_database()):
         stranded = run_rows().select_for_update().filter(finished_at=None, leased_until__lt=now, started_at__gte=oldest)
-        runs = [(run, sorted(set(range(BINS)) - set(map(int, run.counts.get("bins", {}))))) for run in stranded]
+        runs = [(run, sorted(set(range(BINS)) - set(map(int, bins_of(run))))) for run in stranded]
         run_rows().filter(pk__in=[run.pk for run, _ in runs]).update(leased_until=lease_end(now))
     return runs
 
@@ -81,27 +81,21 @@ def finalize(run: Run, now: datetime) -> None:
             row.save(update_fields=["counts", "finished_at"])
 
 
+def bins_of(run: SendRun) -> Mapping[str, int]:
+    """Bin -> how many messages it found, of those that have reported, as of when the run was read."""
+    bins = _counts(run).get("bins")
+    return bins if isinstance(bins, Mapping) else {}
+
+
 def bins_reported(run: SendRun) -> int:
-    """How many of the run's bins have been searched, as of when it was read."""
-    return len(run.counts.get("bins", {}))
+    return len(bins_of(run))
 
 
 def totals_of(run: SendRun) -> Totals:
     """What became of a run's messages, as of now. What it found and another run holds counts as `already`."""
-    totals = Totals(found=sum(run.counts.get("bins", {}).values()))
-    rows = message_rows().filter(run=run).order_by()
-    for status, reason, count in rows.values_list("status", "reason").annotate(Count("pk")):
-        match status:
-            case Status.SENT:
-                totals.sent += count
-            case Status.SKIPPED:
-                totals.skipped[reason] += count
-            case Status.FAILED:
-                totals.failed[reason] += count
-            case _:
-                totals.pending += count
-    own = totals.sent + totals.pending + totals.skipped.total() + totals.failed.total()
-    totals.already = max(0, totals.found - own)
+    totals = totals_by(message_rows().filter(run=run))[()]
+    totals.found = sum(map(whole_number, bins_of(run).values()))
+    totals.already = max(0, totals.found - totals.messages)
     return totals
 
 
@@ -110,3 +104,13 @@ def kept_totals(run: SendRun) -> Totals:
     totals = Totals()
     totals.add(run.counts)
     return totals
+
+
+def why_stopped(run: SendRun) -> str:
+    """Why nothing was queued; empty when the run went ahead."""
+    return str(_counts(run).get("stopped") or "")
+
+
+def _counts(run: SendRun) -> Mapping[str, Any]:
+    """What is kept of a run, whatever somebody may have written there."""
+    return run.counts if isinstance(run.counts, Mapping) else {}

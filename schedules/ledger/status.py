@@ -5,7 +5,7 @@ Everything is read for many sites at once, so that a page about all of them cost
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,8 +17,11 @@ from django.utils.translation import gettext
 
 from schedules import toggles
 from schedules.conf import conf
+from schedules.ledger.rows import totals_by
+from schedules.ledger.runs import kept_totals, why_stopped
 from schedules.models import ChannelTrouble, ScheduledMessage, SendRun
 from schedules.values.days import day_of
+from schedules.values.outcomes import Totals
 
 Status = ScheduledMessage.Status
 
@@ -98,7 +101,7 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
                 *(troubles[site.pk] if any(one.is_delivering for one in types[site.pk]) else ()),
                 *_silences(types[site.pk], {kind for site_id, kind in ran if site_id == site.pk}, now),
                 *_stuck(unsettled[site.pk]["stuck"]),
-                *_too_many_failed(*tried[site.pk]),
+                *_too_many_failed(tried[site.pk]),
             ),
         )
         for site in sites
@@ -152,7 +155,8 @@ def _stuck(count: int) -> list[str]:
     return [text % {"count": count, "task": "schedules.tasks.recover"}]
 
 
-def _too_many_failed(failed: int, tried: int) -> list[str]:
+def _too_many_failed(totals: Totals) -> list[str]:
+    failed, tried = totals.failed.total(), totals.messages
     if not failed or failed <= conf.failed_share * tried:
         return []
     hours = SHARE_SPAN // timedelta(hours=1)
@@ -202,22 +206,11 @@ def _together(runs: Collection[SendRun]) -> LastRun:
     """The day offsets of the latest day among `runs`."""
     day = max(run.date for run in runs)
     of_day = [run for run in runs if run.date == day]
-    counts = dict.fromkeys(("found", "already", "sent", "skipped", "failed"), 0)
-    stopped = ""
-    for run in of_day:
-        if isinstance(run.counts, Mapping):
-            stopped = run.counts.get("stopped", stopped)
-            for word in counts:
-                counts[word] += _number(run.counts.get(word))
+    stopped = next(filter(None, map(why_stopped, of_day)), "")
+    totals = sum(map(kept_totals, of_day), Totals())
+    counts = {name: totals.number(name) for name in ("found", "already", "sent", "skipped", "failed")}
     finished_at = max(run.finished_at for run in of_day if run.finished_at is not None)
     return LastRun(date=day, finished_at=finished_at, stopped=stopped, counts={} if stopped else counts)
-
-
-def _number(value: Any) -> int:
-    """A count, or the sum of counts by reason; 0 for what is neither."""
-    if isinstance(value, Mapping):
-        return sum(map(_number, value.values()))
-    return value if isinstance(value, int) else 0
 
 
 def _ran_lately(ids: Collection[int], now: datetime) -> set[tuple[int, str]]:
@@ -250,22 +243,12 @@ def _unsettled(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]
 def _failed(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]:
     """Site's id -> reason -> how many."""
     rows = ScheduledMessage.objects.filter(site__in=ids, status=Status.FAILED, created__gte=now - FAILED_SPAN)
-    found: dict[int, Counter[str]] = {site_id: Counter() for site_id in ids}
-    for site_id, reason, count in rows.order_by().values_list("site", "reason").annotate(count=Count("pk")):
-        found[site_id][reason] += count
-    return {site_id: dict(sorted(counts.items())) for site_id, counts in found.items()}
+    found = totals_by(rows, "site")
+    return {site_id: dict(sorted(found[site_id,].failed.items())) for site_id in ids}
 
 
-def _tried(ids: Collection[int], now: datetime) -> dict[int, tuple[int, int]]:
-    """Site's id -> how many failed, of how many that were sent or failed. What was skipped was not tried."""
-    rows = ScheduledMessage.objects.filter(
-        site__in=ids, status__in=(Status.SENT, Status.FAILED), created__gte=now - SHARE_SPAN
-    )
-    counted = (
-        rows.order_by()
-        .values_list("site")
-        .annotate(failed=Count("pk", filter=Q(status=Status.FAILED)), tried=Count("pk"))
-    )
-    found = dict.fromkeys(ids, (0, 0))
-    found.update({site_id: (failed, tried) for site_id, failed, tried in counted})
-    return found
+def _tried(ids: Collection[int], now: datetime) -> dict[int, Totals]:
+    """Site's id -> what was sent and what failed; what was skipped was not tried."""
+    tried, since = (Status.SENT, Status.FAILED), now - SHARE_SPAN
+    found = totals_by(ScheduledMessage.objects.filter(site__in=ids, status__in=tried, created__gte=since), "site")
+    return {site_id: found[site_id,] for site_id in ids}

@@ -39,7 +39,7 @@ def funnel(report: MessageReport) -> SafeString:
     """
     if not report.total.sent:
         return SafeString()
-    chart = geometry.bar_chart([getattr(report.total, name) for name in BARS])
+    chart = geometry.bar_chart([report.total.number(name) for name in BARS])
     captions = [(LABELS[name], _number_and_share(report, name)) for name in BARS]
     return _render(
         "bars",
@@ -60,7 +60,7 @@ def daily(report: MessageReport) -> SafeString:
         return SafeString()
     is_weekly = _is_weekly(report)
     points = in_weeks(report.days) if is_weekly else report.days
-    chart = geometry.line_chart([[getattr(point.counts, name) for point in points] for name in LINES], number)
+    chart = geometry.line_chart([[point.counts.number(name) for point in points] for name in LINES], number)
     first_and_last = [date_format(point.day, "SHORT_DATE_FORMAT") for point in (points[0], points[-1])]
     return _render(
         "lines",
@@ -86,9 +86,9 @@ def _is_weekly(report: MessageReport) -> bool:
 
 
 def _number_and_share(report: MessageReport, name: str) -> str:
-    count = number(getattr(report.total, name))
-    share = None if name == "sent" else report.total.share_of_sent(name)
-    return count if share is None else f"{count} ({percent(share)})"
+    """Of a count of sent messages, where there are any."""
+    count = report.total.number(name)
+    return number(count) if name == "sent" else f"{number(count)} ({percent(count / report.total.sent)})"
 
 
 def _in_words(points: Sequence[DayCounts], *, is_weekly: bool) -> str:
@@ -101,7 +101,7 @@ def _in_words(points: Sequence[DayCounts], *, is_weekly: bool) -> str:
         text = _("%(label)s: %(sum)s in all, most on %(day)s (%(most)s).")
     sentences = []
     for name in LINES:
-        counts = {point.day: getattr(point.counts, name) for point in points}
+        counts = {point.day: point.counts.number(name) for point in points}
         day, most = max(counts.items(), key=itemgetter(1))
         words = {"label": LABELS[name], "sum": number(sum(counts.values())), "day": date_format(day, "DATE_FORMAT")}
         sentences.append(text % {**words, "most": number(most)} if most else f"{LABELS[name]}: 0.")

@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
 from schedules.reporting import ReportScope
 from schedules.reporting.comparison import Comparison, Effect, Share
-from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport
+from schedules.reporting.counts import COUNT_NAMES, MessageReport
+from schedules.values.outcomes import Totals
 
 #: What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -101,7 +102,8 @@ def scope_document(scope: ReportScope) -> dict[str, Any]:
 def document(report: MessageReport, names: Sequence[str] = TABLE_NAMES) -> dict[str, Any]:
     """The tables of these names, `messages` with the totals."""
     found = tables(report)
-    totals = {"learners_reached": report.learners_reached, "total": asdict(report.total)}
+    total = dict(zip(COUNT_NAMES, _numbers(report.total), strict=True))
+    totals = {"learners_reached": report.learners_reached, "total": total}
     return {
         **scope_document(report.scope),
         **(totals if "messages" in names else {}),
@@ -152,8 +154,8 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _numbers(counts: Counts) -> tuple[int, ...]:
-    return tuple(getattr(counts, name) for name in COUNT_NAMES)
+def _numbers(counts: Totals) -> tuple[int, ...]:
+    return tuple(counts.number(name) for name in COUNT_NAMES)
 
 
 def _share(share: Share) -> tuple[int, int, float | None]:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from schedules.conf import conf
-from schedules.reporting.counts import Counts
+from schedules.values.outcomes import Totals
 
 #: How people know the counts, wherever they are shown.
 LABELS = {
@@ -35,14 +35,15 @@ def percent(share: float) -> str:
     return _("%(number)s %%") % {"number": tenths(100 * share)}
 
 
-def of_sent(counts: Counts, name: str) -> str:
+def of_sent(counts: Totals, name: str) -> str:
     """The share of the count `name` among those sent, or that nobody notes it; empty where nothing was sent."""
     setting = _SETTINGS.get(name)
-    if setting and not getattr(counts, name) and not getattr(conf, setting.lower()):
+    if setting and not counts.number(name) and not getattr(conf, setting.lower()):
         # Translators: about opens or clicks; %(setting)s is the name of a setting.
         return _("not noted: %(setting)s is off") % {"setting": setting}
-    share = counts.share_of_sent(name)
-    return "" if share is None else _("%(share)s of those sent") % {"share": percent(share)}
+    if not counts.sent:
+        return ""
+    return _("%(share)s of those sent") % {"share": percent(counts.number(name) / counts.sent)}
 
 
 def share_of(count: int, of: int, rate: float | None) -> str:

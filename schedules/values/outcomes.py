@@ -97,10 +97,12 @@ def _said(text: str) -> Detail:
 
 @dataclass(kw_only=True)
 class Totals:
-    """How many messages of a run were found, and what became of them.
+    """How many messages of a run, or of a report, were found, and what became of them.
 
-    `already`: sent by an earlier run, or in the hands of another. `pending`: claimed, or to be tried again.
-    `skipped` and `failed` count by reason.
+    `already`: sent by an earlier run, or in the hands of another. `pending`: claimed, being delivered, or to be tried
+    again. `skipped` and `failed` count by reason. `opened`, `clicked` and `opted_out` count messages among the sent
+    ones, each once: machines open and click as well, and a message can be clicked without ever being opened. A run
+    knows nothing of these three.
     """
 
     found: int = 0
@@ -109,26 +111,59 @@ class Totals:
     pending: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    opened: int = 0
+    clicked: int = 0
+    opted_out: int = 0
 
     def count(self, outcome: Outcome) -> None:
         """Add one message."""
-        match outcome.status:
-            case OutcomeStatus.SENT:
-                self.sent += 1
-            case OutcomeStatus.SKIPPED:
-                self.skipped[outcome.reason] += 1
-            case OutcomeStatus.FAILED:
-                self.failed[outcome.reason] += 1
-            case OutcomeStatus.RETRY:
-                self.pending += 1
+        self.count_rows(outcome.status, outcome.reason)
 
-    def add(self, other: Mapping[str, Any]) -> None:
-        """Add what `as_dict()` of other totals says."""
-        for name in ("found", "already", "sent", "pending"):
-            setattr(self, name, getattr(self, name) + other.get(name, 0))
-        self.skipped.update(other.get("skipped", {}))
-        self.failed.update(other.get("failed", {}))
+    def count_rows(self, status: str, reason: str, number: int = 1) -> None:
+        """Add messages of a status, in the words of outcomes or of the ledger."""
+        match status:
+            case OutcomeStatus.SENT:
+                self.sent += number
+            case OutcomeStatus.SKIPPED:
+                self.skipped[reason] += number
+            case OutcomeStatus.FAILED:
+                self.failed[reason] += number
+            case _:
+                self.pending += number
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    def add(self, kept: Any) -> None:
+        """Add what `as_dict()` of other totals says, or what a run keeps; what is no number counts for nothing."""
+        kept = kept if isinstance(kept, Mapping) else {}
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + whole_number(kept.get(name)))
+        for name in _BY_REASON:
+            reasons = kept.get(name)
+            if isinstance(reasons, Mapping):
+                getattr(self, name).update({reason: whole_number(count) for reason, count in reasons.items()})
 
     def as_dict(self) -> dict[str, Any]:
         """JSON primitives; the same shape as `SendRun.counts`."""
-        return {**vars(self), "skipped": dict(self.skipped), "failed": dict(self.failed)}
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        return {**numbers, **{name: dict(getattr(self, name)) for name in _BY_REASON}}
+
+    def number(self, name: str) -> int:
+        """The count of that name, whatever the reasons."""
+        count = getattr(self, name)
+        return count.total() if isinstance(count, Counter) else int(count)
+
+    @property
+    def messages(self) -> int:
+        """All that are counted by what became of them."""
+        return self.sent + self.pending + self.skipped.total() + self.failed.total()
+
+
+_NUMBERS = ("found", "already", "sent", "pending")
+_BY_REASON = ("skipped", "failed")
+
+
+def whole_number(value: Any) -> int:
+    """What was kept as a number; 0 for all else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

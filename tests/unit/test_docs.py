@@ -31,11 +31,11 @@ from schedules.models import CustomText, ScheduledMessage
 from schedules.previewing import VARIANTS
 from schedules.reporting import ReportScope, tables
 from schedules.reporting.comparison import Comparison, Effect, Share
-from schedules.reporting.counts import COUNT_NAMES, Counts, MessageReport
+from schedules.reporting.counts import COUNT_NAMES, MessageReport
 from schedules.tracking import TrackedMessage, events, ga4, pixel, utm
 from schedules.values.languages import RELEASED, nearest
 from schedules.values.markup import PLACEHOLDERS
-from schedules.values.outcomes import FailReason, SkipReason
+from schedules.values.outcomes import FailReason, SkipReason, Totals
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -413,7 +413,7 @@ def test_the_models_are_those_that_are_documented():
 def an_empty_report():
     site = Site(domain="campus.example.com")
     scope = ReportScope(site=site, first_day=date(2026, 3, 9), last_day=date(2026, 3, 9))
-    return MessageReport(scope=scope, total=Counts(), learners_reached=0, messages=(), days=(), reasons=())
+    return MessageReport(scope=scope, total=Totals(), learners_reached=0, messages=(), days=())
 
 
 def a_comparison():

@@ -16,9 +16,10 @@ from schedules.management.columns import in_columns
 from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
-from schedules.reporting.counts import COUNT_NAMES, MAX_DAYS, Counts, MessageReport, count
+from schedules.reporting.counts import COUNT_NAMES, MAX_DAYS, MessageReport, count
 from schedules.reporting.words import LABELS, interval, interval_heading, of_sent, points, share_of
 from schedules.values.days import day_of
+from schedules.values.outcomes import Totals
 
 
 class Command(BaseCommand):
@@ -92,7 +93,7 @@ def lines(report: MessageReport, compared: Comparison | None) -> list[str]:
     """The report as text. Days without messages are left out."""
     scope = report.scope
     about = ", ".join(filter(None, [scope.message_name, scope.course_id and f"about {scope.course_id}"]))
-    days = [(str(one.day), one.counts) for one in report.days if one.counts.found]
+    days = [(str(one.day), one.counts) for one in report.days if one.counts.messages]
     return [
         f"{scope.site.domain}, {scope.first_day} to {scope.last_day}{', ' if about else ''}{about}",
         f"Learners reached: {report.learners_reached}",
@@ -109,17 +110,17 @@ def lines(report: MessageReport, compared: Comparison | None) -> list[str]:
     ]
 
 
-def _shares(total: Counts) -> Iterable[str]:
+def _shares(total: Totals) -> Iterable[str]:
     for name in ("opened", "clicked", "opted_out"):
         if text := of_sent(total, name):
             yield f"{LABELS[name]}: {text}"
 
 
-def _table(first_column: str, rows: Iterable[tuple[str, Counts]], total: Counts) -> list[str]:
+def _table(first_column: str, rows: Iterable[tuple[str, Totals]], total: Totals) -> list[str]:
     """The counts in columns, their sum below."""
 
-    def row(name: str, counts: Counts) -> Sequence[str]:
-        return (name, *(str(getattr(counts, column)) for column in COUNT_NAMES))
+    def row(name: str, counts: Totals) -> Sequence[str]:
+        return (name, *(str(counts.number(column)) for column in COUNT_NAMES))
 
     heading = (first_column, *(str(LABELS[name]).lower() for name in COUNT_NAMES))
     return in_columns([heading, *(row(*one) for one in rows), row("in all", total)])

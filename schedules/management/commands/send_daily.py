@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,10 +38,10 @@ class Command(DailyCommand):
 
     def summarize(self) -> None:
         """All messages together by their names, once everything is settled."""
-        by_name: dict[str, Totals] = {}
+        by_name: defaultdict[str, Totals] = defaultdict(Totals)
         for report in self.reports:
             if report.totals is not None:
-                by_name.setdefault(report.name, Totals()).add(report.totals.as_dict())
+                by_name[report.name] += report.totals
         if len(by_name) < 2:
             return
         self.say("\nAll messages")
