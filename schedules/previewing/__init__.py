@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from html.parser import HTMLParser
@@ -23,7 +23,8 @@ from schedules.channels.mail import whole_document
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError, SkipRecipient
 from schedules.finding.facts import Facts, Moment
-from schedules.host import Host, get_host
+from schedules.host import get_host
+from schedules.memory_host import MemoryHost
 from schedules.message_types import messages
 from schedules.message_types.deciding import Decision
 from schedules.message_types.resolver import Resolver
@@ -32,7 +33,7 @@ from schedules.previewing import samples
 from schedules.sending.ace import ScheduleMessage, message_type_for
 from schedules.sending.composing import compose
 from schedules.sites import site_values
-from schedules.values.data import Course
+from schedules.values.data import Course, Learner
 from schedules.values.days import day_of, start_of_day
 from schedules.values.languages import RELEASED
 from schedules.values.runs import Run
@@ -110,8 +111,11 @@ def sample_message(
     _check("language", language, [code for code, _ in settings.LANGUAGES])
     _check("variant", variant, list(VARIANTS))
     chosen = VARIANTS[variant]
-    names = samples.with_course_name(_names(chosen, language), course_name)
-    host = _host(chosen, names, language, site, address)
+    names = _names(chosen, language)
+    if course_name is not None:
+        names = replace(names, courses=(course_name, *names.courses[1:]))
+    courses = samples.sample_courses(names, language, chosen.course_count, has_image=chosen.has_image)
+    learner = Learner(id=samples.NOBODY, email=address, name=names.learner, language=language)
     run = Run(
         message_type=resolver_class.key,
         site_id=site.pk if site else samples.NOBODY,
@@ -119,35 +123,19 @@ def sample_message(
         day_offset=day_offset,
         uuid=uuid4(),
     )
-    resolver = resolver_class(run, site or _nowhere(), host)
-    decision = _decision(resolver, message_name, host)
+    resolver = resolver_class(run, site or _nowhere(), _host(chosen, names, courses, learner, site))
+    decision = _decision(resolver, message_name, courses, learner)
     message = compose(resolver, message_type_for(message_name, run), decision, override_address=address)
     message.context.update(custom_text or {}, tracking_pixel_urls=[])  # whoever looks at a sample opens no message
     return message
 
 
-def preview(
-    message_name: str,
-    language: str,
-    variant: str = "one_course",
-    *,
-    site: Site | None = None,
-    course_name: str | None = None,
-    custom_text: Mapping[str, str] | None = None,
-    address: str = ADDRESS,
-    today: date | None = None,
-) -> Preview:
-    """`sample_message()`, rendered by edx-ace for the channel that would carry it. Raises what that raises."""
-    message = sample_message(
-        message_name,
-        language,
-        variant,
-        site=site,
-        course_name=course_name,
-        custom_text=custom_text,
-        address=address,
-        today=today,
-    )
+def preview(message_name: str, language: str, variant: str = "one_course", **options: Any) -> Preview:
+    """`sample_message()`, with its options, rendered by edx-ace for the channel that would carry it.
+
+    Raises what that raises.
+    """
+    message = sample_message(message_name, language, variant, **options)
     rendered = presentation.render(_channel(message), message)
     return Preview(
         message_name=message_name,
@@ -189,9 +177,11 @@ def _names(variant: Variant, language: str) -> samples.Names:
     return samples.as_long_as_can_be(names) if variant.is_long else names
 
 
-def _host(variant: Variant, names: samples.Names, language: str, site: Site | None, address: str) -> samples.SampleHost:
-    host: Host | None = get_host() if site else None
-    if site and host:
+def _host(
+    variant: Variant, names: samples.Names, courses: Sequence[Course], learner: Learner, site: Site | None
+) -> MemoryHost:
+    if site:
+        host = get_host()
         values, dashboard = dict(site_values(host, site).values), host.dashboard_url(site.pk)
     else:
         values, dashboard = samples.values_where_settings_are_silent(), "/dashboard"
@@ -200,11 +190,9 @@ def _host(variant: Variant, names: samples.Names, language: str, site: Site | No
         values.pop("platform_name", None)
     return samples.sample_host(
         names,
-        language,
-        course_count=variant.course_count,
+        courses,
+        learner,
         is_selling=variant.is_selling,
-        has_image=variant.has_image,
-        address=address,
         site_values={site.pk if site else samples.NOBODY: values},
         dashboard=dashboard,
     )
@@ -222,19 +210,19 @@ class _SampleFacts(Facts):
         return dict.fromkeys(self.course_ids, samples.DEADLINE_DAYS)
 
 
-def _decision(resolver: Resolver, message_name: str, host: samples.SampleHost) -> Decision:
-    """The decision to send about all courses of `host`. Raises `SkipRecipient` if there is nothing to say.
+def _decision(resolver: Resolver, message_name: str, courses: Sequence[Course], learner: Learner) -> Decision:
+    """The decision to send about all these courses. Raises `SkipRecipient` if there is nothing to say.
 
     Of the gates, those of the message type are asked: the others are about learners and courses that are somewhere.
     """
-    courses = host.courses(host.course_ids)
-    schedules = [_schedule(resolver, course) for course in courses.values()]
+    schedules = [_schedule(resolver, course) for course in courses]
     facts = _SampleFacts(schedules, host=resolver.host, site=resolver.site, run=resolver.run, moment=Moment.TEST)
     for gate in resolver.gates:
         schedules = [due for due in schedules if gate.look(due, facts, resolver.as_of).is_yes]
         if not schedules:
             raise SkipRecipient(gate.reason)
-    found = tuple(resolver.due_course(due, courses[due.course_id], facts, resolver.as_of) for due in schedules)
+    by_id = {course.id: course for course in courses}
+    found = tuple(resolver.due_course(due, by_id[due.course_id], facts, resolver.as_of) for due in schedules)
     entry = ledger.Entry(
         uuid=uuid4(),
         user_id=samples.NOBODY,
@@ -242,7 +230,6 @@ def _decision(resolver: Resolver, message_name: str, host: samples.SampleHost) -
         name=message_name,
         course_ids=tuple(due.course.id for due in found),
     )
-    (learner,) = host.learners([samples.NOBODY]).values()
     return Decision(entry=entry, learner=learner, courses=found)
 
 

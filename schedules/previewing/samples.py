@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from typing import Any
 
 from schedules.conf import conf
-from schedules.host import Host
-from schedules.values.data import Course, CourseLinks, Enrollment, EnrollmentKey, Learner, Section, VerifiedMode
+from schedules.memory_host import MemoryHost
+from schedules.values.data import Course, Enrollment, Learner, Section, VerifiedMode
 
 #: No database gives anybody this id, so no link of a preview can do anything to anybody.
 NOBODY = 0
@@ -128,94 +128,15 @@ def _stretched(text: str, length: int) -> str:
     return f"{word[:60]} {f'{text}, ' * length}"[:length].rstrip(", ")
 
 
-class SampleHost(Host):
-    """An LMS in memory: one learner, enrolled in as many courses as a message is to be about.
-
-    `site_id`: the site that is written for, with `site_values`, and `dashboard` its page.
-    """
-
-    def __init__(
-        self,
-        *,
-        courses: Sequence[Course],
-        learner: Learner,
-        sections: Sequence[Section],
-        is_selling: bool,
-        site_values: Mapping[int, Mapping[str, Any]],
-        dashboard: str,
-    ) -> None:
-        self._courses = {course.id: course for course in courses}
-        self._learner = learner
-        self._sections = sections
-        self._is_selling = is_selling
-        self._site_values = site_values
-        self._dashboard = dashboard
-
-    @property
-    def course_ids(self) -> tuple[str, ...]:
-        """In the order in which a message is to speak of them."""
-        return tuple(self._courses)
-
-    def courses(self, course_ids: Collection[str]) -> Mapping[str, Course]:
-        return {key: self._courses[key] for key in course_ids if key in self._courses}
-
-    def learners(self, user_ids: Collection[int]) -> Mapping[int, Learner]:
-        return {self._learner.id: self._learner} if self._learner.id in user_ids else {}
-
-    def enrollments(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, Enrollment]:
-        return {
-            key: Enrollment(user_id=key[0], course_id=key[1], mode="audit", is_active=True, created=_BEGINNING)
-            for key in self._known(keys)
-        }
-
-    def dashboard_url(self, site_id: int) -> str:  # noqa: ARG002 - one site
-        return self._dashboard
-
-    def course_links(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, CourseLinks]:
-        return {
-            key: CourseLinks(
-                home=f"/courses/{key[1]}/home", upgrade=f"/courses/{key[1]}/upgrade" if self._is_selling else None
-            )
-            for key in self._known(keys)
-        }
-
-    def verified_modes(self, course_ids: Collection[str]) -> Mapping[str, VerifiedMode]:
-        if not self._is_selling:
-            return {}
-        return {key: VerifiedMode(course_id=key) for key in self.courses(course_ids)}
-
-    def sections(self, course_ids: Collection[str]) -> Mapping[str, Sequence[Section]]:
-        return dict.fromkeys(self.courses(course_ids), self._sections)
-
-    def site_values(self) -> Mapping[int, Mapping[str, Any]]:
-        return self._site_values
-
-    def _known(self, keys: Collection[EnrollmentKey]) -> list[EnrollmentKey]:
-        return [key for key in keys if key[0] == self._learner.id and key[1] in self._courses]
-
-
 #: A sample's upgrade deadline, from its start.
 DEADLINE_DAYS = 21
 
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def sample_host(
-    names: Names,
-    language: str,
-    *,
-    course_count: int,
-    is_selling: bool,
-    has_image: bool,
-    address: str,
-    site_values: Mapping[int, Mapping[str, Any]],
-    dashboard: str,
-) -> SampleHost:
-    """The school with these names: `course_count` self-paced courses in `language`, and a learner at `address`.
-
-    Where there are more courses than names, the names begin again.
-    """
-    courses = [
+def sample_courses(names: Names, language: str, count: int, *, has_image: bool) -> list[Course]:
+    """So many self-paced courses in `language`. Where there are more of them than names, the names begin again."""
+    return [
         Course(
             id=f"course-v1:Meadow+{number}+2026",
             org="Meadow",
@@ -225,13 +146,30 @@ def sample_host(
             is_messaging_enabled=True,
             image_url=IMAGE_URL if has_image else None,
         )
-        for number, name in enumerate(islice(cycle(names.courses), course_count), start=1)
+        for number, name in enumerate(islice(cycle(names.courses), count), start=1)
     ]
-    return SampleHost(
+
+
+def sample_host(
+    names: Names,
+    courses: Sequence[Course],
+    learner: Learner,
+    *,
+    is_selling: bool,
+    site_values: Mapping[int, Mapping[str, Any]],
+    dashboard: str,
+) -> MemoryHost:
+    """The school with these names, in all of whose courses the learner is enrolled."""
+    sections = [Section(name=names.section, highlights=names.highlights)] * conf.course_update_weeks
+    return MemoryHost(
         courses=courses,
-        learner=Learner(id=NOBODY, email=address, name=names.learner, language=language),
-        sections=[Section(name=names.section, highlights=names.highlights)] * conf.course_update_weeks,
-        is_selling=is_selling,
+        learners=[learner],
+        enrollments=[
+            Enrollment(user_id=learner.id, course_id=course.id, mode="audit", is_active=True, created=_BEGINNING)
+            for course in courses
+        ],
+        verified_modes=[VerifiedMode(course_id=course.id) for course in courses] if is_selling else (),
+        sections={course.id: sections for course in courses},
         site_values=site_values,
         dashboard=dashboard,
     )
@@ -240,8 +178,3 @@ def sample_host(
 def values_where_settings_are_silent() -> dict[str, Any]:
     """A site's values that show every part of a message, less those that the settings have an answer to."""
     return {name: value for name, value in _SITE_VALUES.items() if not conf.lms(name, None)}
-
-
-def with_course_name(names: Names, course_name: str | None) -> Names:
-    """`names` with another name for the first course, if one is given."""
-    return names if course_name is None else replace(names, courses=(course_name, *names.courses[1:]))
