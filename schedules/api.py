@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -14,7 +13,7 @@ from django.db import transaction
 from django.utils import translation
 
 from schedules import ledger, toggles
-from schedules.channels import files
+from schedules.channels import batch
 from schedules.conf import conf
 from schedules.database.transactions import after_commit
 from schedules.enrolling import creating
@@ -153,7 +152,7 @@ def enqueue_day(
             raise
     stopped = _stopped(reports, site, message_type)
     ledger.open_runs([report.run for report in reports], now, stopped)
-    with _shown(show_message):
+    with batch.around(batch.show_message, show_message):
         for report in reports:
             _enqueue(report)
     return reports
@@ -179,7 +178,7 @@ def send_tests(
     _check_site(reports, site)
     channel_trouble.allow_trial(conf.default_channel, now)
     _stopped(reports, site, message_type)
-    with _shown(show_message):
+    with batch.around(batch.show_message, show_message):
         for report in reports:
             _enqueue(report, override_address)
     return reports
@@ -249,15 +248,6 @@ def _stopped(reports: Sequence[RunReport], site: Site, message_type: str) -> str
     for report in reports:
         report.stopped = stopped
     return stopped
-
-
-@contextmanager
-def _shown(show_message: Callable[[str], object] | None) -> Iterator[None]:
-    token = files.show_message.set(show_message)
-    try:
-        yield
-    finally:
-        files.show_message.reset(token)
 
 
 def _enqueue(report: RunReport, override_address: str | None = None) -> None:

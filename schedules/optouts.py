@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,8 +19,6 @@ from schedules.models import OptOut
 from schedules.sites import sites_about
 from schedules.values.data import EnrollmentKey
 from schedules.values.text import can_be_stored
-
-_opt_outs_read: ContextVar[Collection[EnrollmentKey] | None] = ContextVar("opt_outs_read", default=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,32 +113,21 @@ def _about(course_id: str, site_ids: frozenset[int], scopes: Collection[OptOutSc
 # What edx-ace asks ----------------------------------------------------------------------------------
 
 
-@contextmanager
-def opt_outs_already_read(opt_outs: Collection[EnrollmentKey]) -> Iterator[None]:
-    """Within, the policy answers from what a batch has read: edx-ace asks it once per message."""
-    token = _opt_outs_read.set(opt_outs)
-    try:
-        yield
-    finally:
-        _opt_outs_read.reset(token)
-
-
 class BulkEmailOptoutPolicy(Policy):
     """Denies e-mail to a learner who opted out of every course that the message is about (behavior 9.1).
 
     It reads `course_ids` in the message's context; a message without courses is not denied. The host's opt-outs
-    count, and of the app's those that are about every message type: others' messages are of none of them.
+    count, and of the app's those that are about every message type: others' messages are of none of them. The app's own
+    say by `are_opt_outs_read` that their batch has looked: edx-ace asks once per message.
     """
 
     def check(self, message: Message) -> PolicyResult:
         course_ids = message.context.get("course_ids")
-        if not course_ids or message.recipient is None:
+        if not course_ids or message.recipient is None or getattr(message, "are_opt_outs_read", False):
             return PolicyResult()
         keys = {(message.recipient.lms_user_id, str(course_id)) for course_id in course_ids}
-        opt_outs = _opt_outs_read.get()
-        if opt_outs is None:
-            opt_outs = _all_opt_outs(message.recipient.lms_user_id, keys)
-        return PolicyResult(deny={ChannelType.EMAIL} if keys <= set(opt_outs) else set())
+        opt_outs = _all_opt_outs(message.recipient.lms_user_id, keys)
+        return PolicyResult(deny={ChannelType.EMAIL} if keys <= opt_outs else set())
 
 
 def _all_opt_outs(user_id: int, keys: Collection[EnrollmentKey]) -> set[EnrollmentKey]:

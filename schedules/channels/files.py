@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,11 @@ from django.utils.html import format_html
 from edx_ace.channel import Channel
 from edx_ace.channel.mixins import EmailChannelMixin
 
-from schedules.channels import file_index
+from schedules.channels import batch, file_index
 from schedules.channels.mail import whole_document
 from schedules.conf import conf
 from schedules.values.days import day_of
 from schedules.values.text import one_line
-
-#: Is told the text part of each message, headed by its sender, recipient and subject, where somebody asked for that.
-show_message: ContextVar[Callable[[str], object] | None] = ContextVar("show_message", default=None)
 
 _SHOWN = """\
 ------- EMAIL -------
@@ -72,8 +68,7 @@ class FileChannel(EmailChannelMixin, Channel):
         )
         document = f"{html}{format_html(_TEXT_PART, **parts)}{end_of_body}{rest}"
         file_index.add(path.parent, letter, document)
-        show = show_message.get()
-        if show is not None:
+        if show := batch.show_message.get():
             show(_SHOWN.format(**parts))
 
 

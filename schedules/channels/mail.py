@@ -6,8 +6,7 @@ import copy
 import re
 import smtplib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import closing, contextmanager, nullcontext, suppress
 from email import message_from_bytes, policy
 from email.utils import formataddr, parseaddr
 from typing import Any
@@ -19,7 +18,7 @@ from django.utils import translation
 from edx_ace.channel import Channel
 from edx_ace.channel.mixins import EmailChannelMixin
 
-from schedules.channels import faults
+from schedules.channels import batch, faults
 from schedules.conf import conf
 from schedules.exceptions import ChannelUnavailable, ConfigurationError, DeliveryError, SchedulesError, SkipRecipient
 from schedules.values.addresses import is_international, sendable
@@ -40,12 +39,9 @@ class MailChannel(EmailChannelMixin, Channel):
 
     def deliver(self, message: Any, rendered_message: Any) -> None:
         email = self._email(message, rendered_message)
-        connection = _shared.get()
-        if connection is not None:
-            connection.send(email)
-            return
-        with mail_connection() as own:
-            own.send(email)
+        connection = batch.mail_connection.get()
+        with nullcontext(connection) if connection else mail_connection() as used:
+            used.send(email)
 
     def _email(self, message: Any, rendered: Any) -> EmailMultiAlternatives:
         if not message.recipient.email_address:
@@ -149,19 +145,11 @@ class MailConnection:
         return self._backend
 
 
-_shared: ContextVar[MailConnection | None] = ContextVar("shared_mail_connection", default=None)
-
-
 @contextmanager
 def mail_connection() -> Iterator[MailConnection]:
     """All that `MailChannel` sends within shares one connection, which is closed at the end. Opened only if used."""
-    connection = MailConnection()
-    token = _shared.set(connection)
-    try:
+    with closing(MailConnection()) as connection, batch.around(batch.mail_connection, connection):
         yield connection
-    finally:
-        _shared.reset(token)
-        connection.close()
 
 
 def _new_backend() -> Any:

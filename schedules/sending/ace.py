@@ -5,19 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
 import attr
-from django.dispatch import receiver
 from django.template import TemplateSyntaxError
 from django.utils import timezone
 from edx_ace import ace
 from edx_ace.channel import ChannelType
 from edx_ace.message import Message, MessageType
 from edx_ace.recipient import Recipient
-from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import toggles
 from schedules.channels import faults
@@ -36,9 +33,6 @@ from schedules.values.text import without_addresses
 
 log = logging.getLogger(__name__)
 
-#: The uuids (text) of the messages that a channel took, within one call of `ace.send()`.
-_taken: ContextVar[set[str] | None] = ContextVar("taken", default=None)
-
 
 class QuietRecipient(Recipient):
     """A recipient who keeps their address to themselves: Django logs a template's whole context, at DEBUG."""
@@ -52,7 +46,10 @@ MAX_NAP = timedelta(seconds=5)
 
 
 class ScheduleMessage(Message):
-    """A message that keeps what edx-ace reports about it: `ace.send()` itself never says why nothing was sent."""
+    """A message that keeps what edx-ace reports about it: `ace.send()` itself never says what became of it, or why."""
+
+    #: Whoever opted out was sorted out before it was made: what `BulkEmailOptoutPolicy` would find costs queries.
+    are_opt_outs_read = True
 
     @property
     def expiration_time(self) -> datetime:
@@ -82,6 +79,11 @@ class ScheduleMessage(Message):
         reports: Mapping[str, Any] = self.__dict__.get("reports", {})
         return reports
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether an e-mail channel took it. That is reported before the signal `ACE_MESSAGE_SENT` is sent."""
+        return "email_delivery_succeeded" in self.reports
+
 
 class ScheduleMessageType(MessageType):
     """A message type of this app; what it is called is the name of its templates."""
@@ -104,24 +106,20 @@ def message_type_for(name: str, run: Run) -> ScheduleMessageType:
 
 def hand_over(message: ScheduleMessage) -> None:
     """Returns if a channel took the message. Raises `SkipRecipient` and `DeliveryError`."""
-    token = _taken.set(set())
     try:
         ace.send(message)
-        is_taken = str(message.uuid) in (_taken.get() or ())
     except (SchedulesError, ConfigurationError):  # from a channel of ours
         raise
     except TemplateSyntaxError as error:
         raise DeliveryError(FailReason.TEMPLATE_ERROR, str(error)) from error
     except Exception as error:  # a channel may raise anything; trap 5 of edx-ace's: not only its own errors
-        if "email_delivery_succeeded" not in message.reports:
+        if not message.is_taken:
             if is_transient(error):  # a policy's or a template's question to the database
                 raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
             raise faults.delivery_error(error, message.recipient.email_address or "") from error
+        # Who was told that it was sent could not bear it; sent it is.
         log.error("Channel failed at message %s: %s", message.uuid, redacted_traceback(error))
-        is_taken = True  # who was told that it was sent could not bear it; sent it is
-    finally:
-        _taken.reset(token)
-    if not is_taken:
+    if not message.is_taken:
         _explain(message)
 
 
@@ -147,10 +145,3 @@ def _reported(message: ScheduleMessage) -> DeliveryError:
     if causes:
         return faults.delivery_error(causes, message.recipient.email_address or "")
     return DeliveryError(FailReason.CHANNEL_REFUSED, without_addresses(str(message.reports["email_error"])))
-
-
-@receiver(ACE_MESSAGE_SENT)
-def _note_taken(sender: Any, message: dict[str, Any], **_: Any) -> None:
-    taken = _taken.get()
-    if taken is not None and getattr(sender, "channel_type", None) == ChannelType.EMAIL:
-        taken.add(message["uuid"])

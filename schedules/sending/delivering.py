@@ -39,7 +39,7 @@ from schedules.message_types import MessageTypeGoneError, resolver_for
 from schedules.message_types.deciding import Decision, decide
 from schedules.message_types.resolver import Resolver
 from schedules.models import OptOut, ScheduledMessage
-from schedules.optouts import OptOutScope, opt_out, opt_outs_already_read
+from schedules.optouts import OptOutScope, opt_out
 from schedules.sending import rate_limit
 from schedules.sending.ace import hand_over, message_type_for
 from schedules.sending.channel_trouble import ChannelWatch, growing_wait
@@ -84,7 +84,7 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
         return batch.totals
     if trouble := batch.watch.blocked(now):
         return _settle(batch.left.values(), _not_taken(trouble), now)
-    with mail_connection(), opt_outs_already_read(frozenset()), suppress(Overtaken):
+    with mail_connection(), suppress(Overtaken):
         for row, decision in batch.decisions():
             batch.record(row, batch.send(row, decision), decision)
             if time.monotonic() > end_of_work:

@@ -20,7 +20,6 @@ from schedules.finding.facts import Moment
 from schedules.message_types.deciding import Decision, decide
 from schedules.message_types.resolver import Resolver
 from schedules.models import Schedule
-from schedules.optouts import opt_outs_already_read
 from schedules.sending import rate_limit
 from schedules.sending.ace import ScheduleMessage, ScheduleMessageType, hand_over, message_type_for
 from schedules.sending.channel_trouble import ChannelWatch
@@ -43,7 +42,7 @@ def send(resolver: Resolver, schedules: Collection[Schedule], override_address: 
     words = custom_text.read(resolver.site.pk, name, [one.entry.course_ids for one in decisions])
     totals = Totals(found=len(decisions))
     watch = ChannelWatch(conf.default_channel, resolver.site.pk)
-    with mail_connection(), opt_outs_already_read(frozenset()):  # those who opted out were sorted out just now
+    with mail_connection():
         for decision in decisions:
             outcome = decision.outcome or _sent(
                 resolver, message_type, decision, words, override_address=override_address, watch=watch
@@ -61,7 +60,7 @@ def send_sample(message: ScheduleMessage, site_id: int) -> None:
     It is tried whatever trouble the channel has, for whoever asks for it may have mended that.
     """
     watch = ChannelWatch(conf.default_channel, site_id, is_urgent=True)
-    with mail_connection(), opt_outs_already_read(frozenset()):  # whoever asked for it wants it
+    with mail_connection():
         _hand_over(message, watch)
 
 

@@ -18,7 +18,8 @@ from django.urls import get_urlconf, set_urlconf
 from django.utils import timezone, translation
 from kombu.transport.memory import Channel
 
-from schedules.channels.mail import MailConnection, _shared
+from schedules.channels import batch
+from schedules.channels.mail import MailConnection
 from schedules.tracking import segment
 from tests.put_back import everything_put_back
 from tests.settings import MESSAGES
@@ -59,7 +60,7 @@ CHANGES = {
     ),
     "a queue": (queue_a_task, lambda: list(Channel.queues)),
     "a receiver": (lambda: post_save.connect(logout), lambda: len(post_save.receivers)),
-    "a context variable": (lambda: _shared.set(MailConnection()), _shared.get),
+    "a context variable": (lambda: batch.mail_connection.set(MailConnection()), batch.mail_connection.get),
     "a level of a logger": (
         lambda: logging.getLogger("schedules").setLevel(10),
         logging.getLogger("schedules").getEffectiveLevel,
