@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection
-from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
 
@@ -291,20 +290,6 @@ def check_google_analytics(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
-
-
-@register()
-def check_segment(**_: Any) -> list[CheckMessage]:
-    """Who has a key for Segment has its library."""
-    if not conf.segment_key or find_spec("segment"):
-        return []
-    return [
-        Warning(
-            "LMS_SEGMENT_KEY is set, but the library of Segment is not installed: no event is sent.",
-            hint="pip install 'django-pacing-schedules[segment]'",
-            id="schedules.W008",
-        )
-    ]
 
 
 @register(Tags.database)

@@ -17,7 +17,6 @@ from schedules.finding import due
 from schedules.ledger import runs
 from schedules.management import waiting
 from schedules.sending import tasks
-from schedules.tracking import segment
 from tests.put_back import everything_put_back
 from tests.segment_server import SegmentServer
 
@@ -108,10 +107,8 @@ def smtp_server(settings):
 
 
 @pytest.fixture
-def segment_server(settings, monkeypatch):
-    """A server that stands for Segment, and is waited for however busy the machine is."""
-    monkeypatch.setattr(segment, "MAX_FLUSH_SECONDS", 300.0)
-    monkeypatch.setattr(segment, "GATHER_SECONDS", 0.01)
+def segment_server(settings):
+    """A server that stands for Segment."""
     server = SegmentServer()
     settings.LMS_SEGMENT_KEY = "a-write-key"
     settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": server.url}

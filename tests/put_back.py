@@ -6,7 +6,6 @@ state to be remembered is forgotten: who comes next builds it anew.
 
 from __future__ import annotations
 
-import atexit
 import copy
 import logging
 import os
@@ -36,7 +35,6 @@ from django.utils import timezone, translation
 from kombu.transport.memory import Channel
 
 import schedules.signals
-from schedules.tracking import ga4, segment
 from tests.settings import MESSAGES
 
 PutBack = Callable[[], None]
@@ -204,22 +202,12 @@ def queued_tasks() -> None:
     Channel.queues.clear()
 
 
-def analytics() -> None:
-    """The clients with their threads, and what they have not told yet."""
-    if segment._current is not None:
-        client = segment._current._client
-        atexit.unregister(client.join)
-        client.join()
-        segment._begin_anew()
-    ga4.flush()
-
-
 def files() -> None:
     """Messages of tests that do not ask for a `mailbox` of their own."""
     shutil.rmtree(MESSAGES, ignore_errors=True)
 
 
-FORGOTTEN = (languages_and_urls, cached, ace_plugins, queued_tasks, files, analytics)
+FORGOTTEN = (languages_and_urls, cached, ace_plugins, queued_tasks, files)
 
 
 def _upper(values: dict[str, object]) -> dict[str, object]:

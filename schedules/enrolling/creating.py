@@ -6,22 +6,19 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.contrib.sites.models import Site
-from django.db import transaction
 from django.utils import timezone
 
 from schedules import toggles
 from schedules.conf import conf
+from schedules.database.clock import SHARED_CLOCK
 from schedules.database.transactions import in_own_transaction
 from schedules.enrolling.deadlines import deadline_days, has_ended, upgrade_deadline
 from schedules.host import Host, get_host
 from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduleExperience, database
 from schedules.sites import enrollment_site
-from schedules.tracking import segment
-from schedules.tracking.events import schedule_suppressed
 from schedules.values.data import Course, ExperienceType, weekly_sections
 
 log = logging.getLogger(__name__)
@@ -70,15 +67,16 @@ def _store(host: Host, site: Site, course: Course, user_id: int, dates: Mapping[
     experience = _experience(host, course)
     if is_held_back(site, user_id):
         log.debug("No schedule for learner %s in %s: held back", user_id, course.id)
-        facts = {"experience_type": experience.value, "content_availability_date": available_at}
+        facts = {
+            "site": site,
+            "experience_type": experience.value,
+            "content_availability_date": available_at,
+            "segment_due_at": SHARED_CLOCK if conf.segment_key else None,
+        }
         if held_back.exists():
-            held_back.filter(enrolled_at__lte=enrolled_at).update(site=site, **facts, **common)
+            held_back.filter(enrolled_at__lte=enrolled_at).update(**facts, **common)
         else:
-            held_back.create(user_id=user_id, course_id=course.id, site=site, **facts, **common)
-        event = schedule_suppressed(
-            site_id=site.pk, user_id=user_id, course_id=course.id, upgrade_deadline=deadline, **facts
-        )
-        transaction.on_commit(partial(segment.track, event), using=alias)
+            held_back.create(user_id=user_id, course_id=course.id, **facts, **common)
         return None
     if held_back.exists():
         held_back.delete()

@@ -11,7 +11,8 @@ from uuid import UUID, uuid4, uuid5
 from django.db import connections, transaction
 from django.db.models import F, Q, QuerySet
 
-from schedules.database.clock import Instant
+from schedules.conf import conf
+from schedules.database.clock import SHARED_CLOCK, Instant
 from schedules.ledger.rows import lease_end, message_rows, outlasting, write_database
 from schedules.models import ScheduledMessage
 from schedules.values.data import Engagement
@@ -127,8 +128,8 @@ def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID
     `lease`: ours; `None` if we only claimed them. What others have leased or settled meanwhile is left to them. But
     `sent` holds, whoever says it, and however late: what was sent must never look as if it was not.
     """
-    is_retry = outcome.status == OutcomeStatus.RETRY
-    if outcome.status == OutcomeStatus.SENT:
+    is_retry, is_sent = outcome.status == OutcomeStatus.RETRY, outcome.status == OutcomeStatus.SENT
+    if is_sent:
         is_open = ~Q(status=Status.SENT)
     elif lease is None:
         is_open = Q(status=Status.CLAIMED)
@@ -140,7 +141,8 @@ def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID
         **({} if outcome.detail is None else {"detail": dict(outcome.detail)}),
         channel=outcome.channel,
         language=outcome.language,
-        sent_at=now if outcome.status == OutcomeStatus.SENT else None,
+        sent_at=now if is_sent else None,
+        segment_due_at=SHARED_CLOCK if is_sent and conf.segment_key else None,
         due_at=outcome.retry_at if is_retry else None,
         lease=None,
         leased_until=outcome.retry_at if is_retry else None,
@@ -171,10 +173,16 @@ def set_courses(row: ScheduledMessage | None, course_ids: Collection[str]) -> No
         _held([row]).update(course_ids=list(course_ids))
 
 
-def record_engagement(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
-    """Keep when it first happened. Returns whether it is the first time; also false for a message that is not there."""
+def message(uuid: UUID) -> ScheduledMessage | None:
+    """A message with its site."""
+    return message_rows().filter(pk=uuid).select_related("site").first()
+
+
+def record_engagement(uuid: UUID, engagement: Engagement, now: datetime, *, is_for_google: bool = False) -> None:
+    """Keep when it first happened, and whether Google is to hear of it. A message that is not there stays so."""
     column = f"{engagement}_at"
-    return message_rows().filter(pk=uuid, **{column: None}).update(**{column: now}) == 1
+    outbox = {"google_due_at": SHARED_CLOCK} if is_for_google else {}
+    message_rows().filter(pk=uuid, **{column: None}).update(**{column: now}, **outbox)
 
 
 @outlasting

@@ -65,7 +65,9 @@ class ScheduledMessage(models.Model):
     """One message to one learner, from the moment it was claimed. Written by `schedules.ledger` alone.
 
     `uuid` is made from what the message is (site, name, target day, learner, schedule), so it is the key by
-    which nothing is said twice. Personal data: that a learner was written to, when and about which courses;
+    which nothing is said twice. `segment_due_at`: Segment is to hear then that it was sent, and `google_due_at` Google
+    that it was opened; empty where they know, or are not to.
+    Personal data: that a learner was written to, when and about which courses;
     no address, no body. Erased with the learner (cascade).
     """
 
@@ -119,6 +121,8 @@ class ScheduledMessage(models.Model):
     opted_out_at = models.DateTimeField(
         _("opted out"), null=True, blank=True, help_text=_("By the message's own link, whatever they chose later.")
     )
+    segment_due_at = models.DateTimeField(null=True, editable=False, db_index=True)
+    google_due_at = models.DateTimeField(null=True, editable=False, db_index=True)
 
     class Meta:
         verbose_name = _("scheduled message")

@@ -77,6 +77,7 @@ class ScheduleExperience(models.Model):
 class HoldBack(TimeStampedModel):
     """A learner who, by the draw, gets no schedule: the control group.
 
+    `segment_due_at`: Segment is to hear of it then; empty where it knows, or is not to.
     Personal data: which course a learner takes and since when. Erased with the learner (cascade).
     """
 
@@ -91,6 +92,7 @@ class HoldBack(TimeStampedModel):
     enrolled_at = EnrolledAtField(_("enrolled"), blank=True)
     content_availability_date = models.DateTimeField(_("start"))
     upgrade_deadline = models.DateTimeField(_("upgrade deadline"), null=True, blank=True)
+    segment_due_at = models.DateTimeField(null=True, editable=False, db_index=True)
 
     class Meta:
         verbose_name = _("hold-back")

@@ -44,9 +44,6 @@ from schedules.sending import rate_limit
 from schedules.sending.ace import hand_over, message_type_for
 from schedules.sending.channel_trouble import ChannelWatch, growing_wait
 from schedules.sending.composing import compose
-from schedules.sending.links import tracked
-from schedules.tracking import segment
-from schedules.tracking.events import email_sent
 from schedules.values.outcomes import (
     FailReason,
     Outcome,
@@ -86,7 +83,7 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
         return _settle(batch.left.values(), _not_taken(trouble), now)
     with mail_connection(), suppress(Overtaken):
         for row, decision in batch.decisions():
-            batch.record(row, batch.send(row, decision), decision)
+            batch.record(row, batch.send(row, decision))
             if time.monotonic() > end_of_work:
                 break
     if batch.left:
@@ -155,15 +152,12 @@ class _Batch:
             return unsent(error, decision)
         return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
 
-    def record(self, row: ScheduledMessage, outcome: Outcome, decision: Decision) -> None:
-        """Settle a message, and tell of it if it was sent."""
+    def record(self, row: ScheduledMessage, outcome: Outcome) -> None:
+        """Settle a message."""
         final = _final(outcome, row, timezone.now())
         _record(row, final)
         self.totals.count(final)
         self.left.pop(row.pk, None)
-        if final.status == OutcomeStatus.SENT:
-            entry = decision.entry
-            segment.track(email_sent(tracked(self.resolver, entry), user_id=entry.user_id, language=final.language))
 
     def _settle(self, rows: Collection[ScheduledMessage], outcome: Outcome) -> None:
         rows = list(rows)

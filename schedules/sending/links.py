@@ -10,9 +10,9 @@ from schedules.ledger import Entry
 from schedules.message_types.deciding import Decision
 from schedules.message_types.resolver import Resolver
 from schedules.sending.ace import ScheduleMessageType
-from schedules.sites import SiteValues, google_analytics_id, google_analytics_secret
+from schedules.sites import SiteValues, google_analytics_id
 from schedules.tracking import TrackedMessage, first_party
-from schedules.tracking.ga4 import is_ga4
+from schedules.tracking.ga4 import property_of
 from schedules.tracking.pixel import is_universal, pixel_url
 from schedules.tracking.utm import utm_parameters, with_parameters
 from schedules.unsubscribe.links import Token, page_path
@@ -73,7 +73,6 @@ def _pixels(site: SiteValues, message: TrackedMessage) -> Iterator[str]:
     tracking_id = google_analytics_id(site)
     if is_universal(tracking_id):
         yield pixel_url(tracking_id, message)
-    is_told = is_ga4(tracking_id) and google_analytics_secret(site)
-    path = first_party.open_path(message.uuid) if conf.track_opens or is_told else ""
+    path = first_party.open_path(message.uuid) if conf.track_opens or property_of(site) else ""
     if path:
         yield absolute_url(message.site_domain, path)

@@ -26,7 +26,7 @@ from schedules.sending.channel_trouble import ChannelWatch
 from schedules.sending.composing import compose
 from schedules.sending.delivering import unsent
 from schedules.sending.links import tracked
-from schedules.tracking import segment
+from schedules.tracking import outbox
 from schedules.tracking.events import email_sent
 from schedules.values.outcomes import Outcome, OutcomeStatus, Totals
 
@@ -40,7 +40,7 @@ def send(resolver: Resolver, schedules: Collection[Schedule], override_address: 
     name = resolver.message_name(resolver.run.day_offset)
     message_type = message_type_for(name, resolver.run)
     words = custom_text.read(resolver.site.pk, name, [one.entry.course_ids for one in decisions])
-    totals = Totals(found=len(decisions))
+    totals, events = Totals(found=len(decisions)), []
     watch = ChannelWatch(conf.default_channel, resolver.site.pk)
     with mail_connection():
         for decision in decisions:
@@ -49,8 +49,9 @@ def send(resolver: Resolver, schedules: Collection[Schedule], override_address: 
             )
             totals.count(outcome)
             if outcome.status == OutcomeStatus.SENT:
-                entry = decision.entry
-                segment.track(email_sent(tracked(resolver, entry), user_id=entry.user_id, language=outcome.language))
+                message, user_id = tracked(resolver, decision.entry), decision.entry.user_id
+                events.append(email_sent(message, user_id, outcome.language, timezone.now()))
+    outbox.tell_tests(events)
     return totals
 
 

@@ -32,7 +32,7 @@ from schedules.message_types.deciding import Decision, decide
 from schedules.message_types.resolver import Resolver
 from schedules.models import Schedule, SendRun
 from schedules.sending import delivering, override
-from schedules.tracking import engagement, segment
+from schedules.tracking import engagement, outbox
 from schedules.values.data import CourseFact, Engagement
 from schedules.values.outcomes import Outcome, Totals
 from schedules.values.runs import BINS, Run, RunOrigin
@@ -103,7 +103,7 @@ def send_test_bin(*, bin_number: int, override_address: str, **arguments: Any) -
     run = _run(arguments)
     totals = Totals()
     errors: list[str] = []
-    with _reported(run, bin_number, errors), segment.flushing():
+    with _reported(run, bin_number, errors):
         for schedules, resolver in _batches(run, bin_number):
             totals.add(override.send(resolver, schedules, override_address, timezone.now()).as_dict())
     return {**totals.as_dict(), "errors": errors}
@@ -113,10 +113,10 @@ def send_test_bin(*, bin_number: int, override_address: str, **arguments: Any) -
 @redacted
 def deliver_batch(*, ids: Sequence[str], **arguments: Any) -> dict[str, Any]:
     """Send a batch of messages."""
-    run = _run(arguments)
-    with segment.flushing():
-        totals = delivering.deliver_batch(run, list(map(UUID, ids)), timezone.now())
-        ledger.finalize(run, timezone.now())
+    run, uuids = _run(arguments), list(map(UUID, ids))
+    totals = delivering.deliver_batch(run, uuids, timezone.now())
+    ledger.finalize(run, timezone.now())
+    outbox.tell_sent(uuids)
     return totals.as_dict()
 
 
@@ -141,7 +141,17 @@ def recover() -> dict[str, Any]:
             _enqueue_batches(_run_of(row), ids, totals)
     for course_id in course_changes.reclaim(now):
         _enqueue_course(course_id, now)
+    if outbox.is_waiting():
+        task: Any = flush_tracking
+        task.apply_async(queue=conf.routing_key)
     return totals.as_dict()
+
+
+@shared_task(name="schedules.tasks.flush_tracking", ignore_result=True)
+@redacted
+def flush_tracking() -> None:
+    """Tell Segment and Google what they have not heard yet. `recover` queues it; twice at once does no harm."""
+    outbox.flush()
 
 
 @shared_task(name="schedules.tasks.follow_course", acks_late=True, reject_on_worker_lost=True, ignore_result=True)

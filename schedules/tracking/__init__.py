@@ -11,7 +11,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrackedMessage:
-    """Which message it is. `send_uuid` is the run's; `course_ids` is never empty, its first is the primary course."""
+    """Which message it is. `send_uuid` is the run's; The first of `course_ids` is the primary course."""
 
     app_label: str
     name: str
@@ -22,4 +22,4 @@ class TrackedMessage:
 
     @property
     def primary_course_id(self) -> str:
-        return self.course_ids[0]
+        return self.course_ids[0] if self.course_ids else ""

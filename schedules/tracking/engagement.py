@@ -13,11 +13,11 @@ from django.core.cache import cache
 
 from schedules import ledger
 from schedules.database.transient import is_transient, reconnect
-from schedules.exceptions import redacted_traceback
+from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.host import get_host
 from schedules.models import ScheduledMessage
-from schedules.sites import google_analytics_id, google_analytics_secret, site_values
-from schedules.tracking import TrackedMessage, ga4
+from schedules.sites import site_values
+from schedules.tracking import ga4
 from schedules.values.data import Engagement
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ SECONDS_KNOWN = 3600
 
 
 def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
-    """Keep in the ledger when it first happened; Google is told of an open, if the site wants that. Never raises.
+    """Keep in the ledger when it first happened, and that Google is to hear of an open, if it is. Never raises.
 
     Returns false where it is to be noted again later, for the database is away; nobody waits for that here.
     """
@@ -35,10 +35,8 @@ def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
         key = f"schedules.{engagement}.{uuid.hex}"
         if cache.get(key):
             return True
-        is_first = ledger.record_engagement(uuid, engagement, now)
+        ledger.record_engagement(uuid, engagement, now, is_for_google=_is_for_google(uuid, engagement))
         cache.set(key, True, SECONDS_KNOWN)
-        if is_first and engagement == Engagement.OPENED:
-            _tell_google(uuid)
     except Exception as error:  # noqa: BLE001
         if is_transient(error):
             reconnect(ScheduledMessage)
@@ -47,17 +45,14 @@ def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
     return True
 
 
-def _tell_google(uuid: UUID) -> None:
-    row = ScheduledMessage.objects.select_related("site").get(pk=uuid)
-    values = site_values(get_host(), row.site)
-    to = ga4.Property(measurement_id=google_analytics_id(values), api_secret=google_analytics_secret(values))
-    if ga4.is_ga4(to.measurement_id) and to.api_secret:
-        message = TrackedMessage(
-            app_label=ScheduledMessage._meta.app_label,
-            name=row.name,
-            uuid=row.pk,
-            send_uuid=row.run_id,
-            site_domain=row.site.domain,
-            course_ids=tuple(row.course_ids),
-        )
-        ga4.tell_opened(to, message)
+def _is_for_google(uuid: UUID, engagement: Engagement) -> bool:
+    """Whether Google is to hear of it; so it is where that cannot be said now, and whoever tells asks again."""
+    if engagement != Engagement.OPENED:
+        return False
+    row = ledger.message(uuid)
+    if row is None or row.opened_at is not None:
+        return False
+    try:
+        return ga4.property_of(site_values(get_host(), row.site)) is not None
+    except (ConfigurationError, HostError):
+        return True

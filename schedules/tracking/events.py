@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from schedules.models import HoldBack
 from schedules.tracking import TrackedMessage
 
 EMAIL_SENT = "edx.bi.email.sent"
@@ -24,15 +25,17 @@ class Event:
     """Something that happened to a learner. `id`: the same whoever tells of it again, so that it counts once."""
 
     id: str
+    at: datetime
     name: str
     user_id: int
     properties: Mapping[str, Any]
 
 
-def email_sent(message: TrackedMessage, *, user_id: int, language: str) -> Event:
+def email_sent(message: TrackedMessage, user_id: int, language: str, at: datetime) -> Event:
     """A channel took the message."""
     return Event(
         id=f"{EMAIL_SENT}:{message.uuid}",
+        at=at,
         name=EMAIL_SENT,
         user_id=user_id,
         properties={
@@ -50,26 +53,20 @@ def email_sent(message: TrackedMessage, *, user_id: int, language: str) -> Event
     )
 
 
-def schedule_suppressed(
-    *,
-    site_id: int,
-    user_id: int,
-    course_id: str,
-    experience_type: int,
-    upgrade_deadline: datetime | None,
-    content_availability_date: datetime,
-) -> Event:
+def schedule_suppressed(row: HoldBack) -> Event:
     """The learner was held back from a schedule that would have had these values."""
+    deadline = row.upgrade_deadline
     properties = {
-        "course_id": course_id,
-        "experience_type": experience_type,
-        "upgrade_deadline": upgrade_deadline.isoformat() if upgrade_deadline else None,
-        "content_availability_date": content_availability_date.isoformat(),
+        "course_id": row.course_id,
+        "experience_type": row.experience_type,
+        "upgrade_deadline": deadline.isoformat() if deadline else None,
+        "content_availability_date": row.content_availability_date.isoformat(),
     }
-    parts = (site_id, user_id, *properties.values())
+    parts = (row.site_id, row.user_id, *properties.values())
     return Event(
         id=f"{SCHEDULE_SUPPRESSED}:{uuid5(_NAMESPACE, ':'.join(map(str, parts)))}",
+        at=row.modified,
         name=SCHEDULE_SUPPRESSED,
-        user_id=user_id,
+        user_id=row.user_id,
         properties=properties,
     )

@@ -8,7 +8,6 @@ from django.core.checks import run_checks
 from django.db import OperationalError, ProgrammingError
 from django.test import override_settings
 
-from schedules import checks
 from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.exceptions import ConfigurationError
@@ -118,15 +117,6 @@ def test_pages_that_messages_link_to_are_missed(urls, ids, settings):
     assert list(found()) == [id_ for id_ in ids if id_ != "schedules.W009"]
     settings.SCHEDULES = {"TRACK_CLICKS": False, "TRACK_OPENS": True}
     assert list(found()) == ids
-
-
-def test_a_key_for_segment_needs_its_library(settings, monkeypatch):
-    monkeypatch.setattr(checks, "find_spec", lambda name: None)
-    assert found() == {}
-    settings.LMS_SEGMENT_KEY = "k"
-    assert "django-pacing-schedules[segment]" in found()["schedules.W008"].hint
-    monkeypatch.undo()
-    assert "schedules.W008" not in found()
 
 
 def test_a_sites_unusable_value_is_named_with_its_domain():

@@ -1,31 +1,32 @@
 """Clicks and opens: noted in the ledger after the learner got their page, and never in their way."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from django.contrib.sites.models import Site
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import DatabaseError
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import path
+from django.utils import timezone
 
 from demo.urls import urlpatterns as demo_urlpatterns
 from schedules import ledger, views
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.models import OptOut, ScheduledMessage
 from schedules.previewing import preview, sample_message
-from schedules.tracking import engagement, first_party, ga4
-from tests.apart import run_apart
+from schedules.tracking import TrackedMessage, engagement, first_party, ga4
 from tests.emails import Page, html_of
 from tests.google_server import GoogleServer
 from tests.mail_server import wait_until
 from tests.visits import visit
-from tests.world import free_port, open_site, send_nudges
+from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, send_nudges
 
 pytestmark = pytest.mark.django_db
 
@@ -389,28 +390,32 @@ def test_the_message_that_made_its_learner_leave_says_so(garden, email_channel, 
 
 
 @pytest.fixture
-def google(garden, settings, monkeypatch):
-    """A server that speaks as Google's does, waited for however busy the machine is. The pixel is for it alone."""
-    monkeypatch.setattr(ga4, "MAX_FLUSH_SECONDS", 300.0)
+def google(garden, settings):
+    """A server that speaks as Google's does. The pixel is for it alone."""
     server = GoogleServer()
     for name, value in GA4.items():
         setattr(settings, name, value)
     settings.SCHEDULES = {**settings.SCHEDULES, "GOOGLE_ANALYTICS_URL": server.url}
     yield server
     server.close()
-    ga4.flush()
+
+
+def recover():
+    call_command("recover_messages", verbosity=0)
 
 
 def test_google_hears_of_an_open_without_the_learner(garden, email_channel, client, google):
     send_nudges()
     (pixel,) = pixels_of(email_channel[0])
     client.get(pixel)
-    ga4.flush()
+    assert google.request_count == 0  # whoever reads a message does not wait for Google
+    recover()
     (body,) = google.bodies
     assert google.queries == [{"measurement_id": "G-ABC123", "api_secret": "a-secret"}]
     (event,) = body["events"]
     assert body["client_id"] == str(row().pk)
-    assert set(body) == {"client_id", "events"}
+    assert set(body) == {"client_id", "timestamp_micros", "events"}
+    assert body["timestamp_micros"] == int(row().opened_at.timestamp() * 1_000_000)
     assert event["name"] == "edx_bi_email_opened"
     assert event["params"] == {
         "category": "email",
@@ -431,7 +436,8 @@ def test_google_hears_once(email_channel, client, google):
         client.get(pixel)
         cache.clear()
     client.get(course_link(email_channel[0]))
-    ga4.flush()
+    recover()
+    recover()
     assert len(google.bodies) == 1
 
 
@@ -453,99 +459,93 @@ def test_a_site_s_property_wins(email_channel, client, google, site_values, hear
     assert len(pixels) == (1 if heard_by else 0)
     for pixel in pixels:
         client.get(pixel)
-    ga4.flush()
+    recover()
     assert [tuple(query.values()) for query in google.queries] == ([heard_by] if heard_by else [])
 
 
-def test_a_google_that_refuses_costs_an_event(email_channel, client, google, caplog):
-    google.statuses = [503]
+@pytest.mark.parametrize("status", [302, 403, 429, 500, 503])
+def test_what_google_refuses_for_now_is_told_later(email_channel, client, google, caplog, status):
+    google.statuses = [status]
     send_nudges()
     assert client.get(pixels_of(email_channel[0])[0]).status_code == 200
-    ga4.flush()
-    lines = [record.getMessage() for record in caplog.records if record.name == ga4.__name__]
-    assert lines == [f"Google did not take the open of {row().pk}: HTTPError"]
-    assert "a-secret" not in caplog.text
-
-
-def test_a_google_that_hangs_keeps_nobody_waiting(email_channel, client, google, monkeypatch, caplog):
-    monkeypatch.setattr(ga4, "TIMEOUT_SECONDS", 300)
-    google.hangs = True
-    send_nudges()
-    (pixel,) = pixels_of(email_channel[0])
-    assert client.get(pixel).status_code == 200
-    assert row().opened_at is not None
+    recover()
     assert google.bodies == []
-    assert "Google did not take" not in caplog.text  # nobody gave up waiting
-    wait_until(lambda: google.request_count == 1)
-    google.stop_hanging()
-    ga4.flush()
+    assert f"google_due_at of ScheduledMessage wait on: status {status}" in caplog.text
+    assert "a-secret" not in caplog.text
+    recover()
+    assert len(google.bodies) == 1
+    assert row().google_due_at is None
 
 
-def test_a_google_that_hangs_costs_the_timeout_and_an_event(email_channel, client, google, monkeypatch, caplog):
-    monkeypatch.setattr(ga4, "TIMEOUT_SECONDS", 0.1)
-    google.hangs = True
+def test_what_google_refuses_for_good_is_named_in_the_log(email_channel, client, google, caplog):
+    google.statuses = [400]
     send_nudges()
     client.get(pixels_of(email_channel[0])[0])
-    ga4.flush()
-    assert "ReadTimeout" in caplog.text
+    recover()
+    recover()
+    assert google.request_count == 1
+    assert f"Google refused the open of message {row().pk}" in caplog.text
 
 
-def test_a_google_that_is_not_there_costs_an_event(email_channel, client, google, settings, caplog):
-    settings.SCHEDULES = {**settings.SCHEDULES, "GOOGLE_ANALYTICS_URL": f"http://127.0.0.1:{free_port()}"}
+def test_a_google_that_is_not_there_hears_later(email_channel, client, google, settings, caplog):
+    there, away = settings.SCHEDULES, f"http://127.0.0.1:{free_port()}"
+    settings.SCHEDULES = {**there, "GOOGLE_ANALYTICS_URL": away}
     send_nudges()
     client.get(pixels_of(email_channel[0])[0])
-    ga4.flush()
+    recover()
     assert "ConnectionError" in caplog.text
     assert "a-secret" not in caplog.text
+    settings.SCHEDULES = there
+    recover()
+    assert len(google.bodies) == 1
 
 
-def test_when_too_many_wait_the_newest_is_dropped(email_channel, client, google, monkeypatch, caplog):
-    monkeypatch.setattr(ga4, "MAX_WAITING", 1)
-    monkeypatch.setattr(ga4, "_senders", {})
-    google.hangs = True
+def test_google_takes_no_opens_of_last_week(email_channel, client, google, caplog):
     send_nudges()
-    message = ga4.TrackedMessage(
+    client.get(pixels_of(email_channel[0])[0])
+    ScheduledMessage.objects.update(opened_at=timezone.now() - timedelta(hours=73))
+    recover()
+    assert google.request_count == 0
+    assert row().google_due_at is None
+    assert "too long ago" in caplog.text
+
+
+def test_a_site_whose_values_cannot_be_read_keeps_nobody_waiting(email_channel, client, google):
+    """Its opens wait, and those of others are told."""
+    meadow = open_site("meadow.example")
+    values = {"course_org_filter": ["BeesX"]}
+    configuration = SiteConfiguration.objects.create(site=meadow, enabled=True, site_values=values)
+    enroll(make_learner("bob"), make_course("Bees", org="BeesX"))
+    call_command("send_recurring_nudge", "meadow.example", date=TODAY.isoformat(), verbosity=0)
+    send_nudges()
+    assert len(email_channel) == 2
+    for message in email_channel:
+        (pixel,) = [image["src"] for image in Page(html_of(message)).images if "/open/" in image["src"]]
+        client.get(urlsplit(pixel).path)
+    SiteConfiguration.objects.filter(pk=configuration.pk).update(site_values={**values, "LOGO_URL": 5})
+    recover()
+    assert len(google.bodies) == 1
+    assert ScheduledMessage.objects.get(google_due_at__isnull=False).site == meadow
+
+
+def test_an_open_is_kept_for_google_where_the_site_s_values_cannot_be_read(email_channel, client, google):
+    send_nudges()
+    (pixel,) = pixels_of(email_channel[0])
+    site = Site.objects.get(domain="example.com")
+    configurations = SiteConfiguration.objects.filter(pk=SiteConfiguration.objects.create(site=site, enabled=True).pk)
+    configurations.update(site_values={"LOGO_URL": 5})
+    client.get(pixel)
+    assert row().opened_at is not None
+    configurations.update(site_values={})
+    recover()
+    assert len(google.bodies) == 1
+
+
+def test_what_is_long_is_cut_for_google():
+    message = TrackedMessage(
         app_label="schedules", name="x", uuid=uuid4(), send_uuid=uuid4(), site_domain="x", course_ids=("c" * 200,)
     )
-    to = ga4.Property(measurement_id="G-ABC123", api_secret="a-secret")
-    for _ in range(4):
-        ga4.tell_opened(to, message)
-    assert "too many wait for Google" in caplog.text
-    google.stop_hanging()
-    ga4.flush()
-    assert len(ga4.opened(message)["events"][0]["params"]["label"]) == 100
-
-
-FORK = """
-import atexit, os, sys, time
-from types import SimpleNamespace
-from uuid import uuid4
-from schedules.tracking import TrackedMessage, ga4
-from tests.google_server import GoogleServer
-
-server = GoogleServer()
-server.hangs = True
-from django.conf import settings
-settings.SCHEDULES = {"GOOGLE_ANALYTICS_URL": server.url}
-naps = []
-ga4.time = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: naps.append(time.sleep(seconds)))
-atexit.register(lambda: print("naps:", len(naps), flush=True))  # last of all: what is registered later goes first
-message = TrackedMessage(
-    app_label="schedules", name="x", uuid=uuid4(), send_uuid=uuid4(), site_domain="x", course_ids=("c",)
-)
-ga4.tell_opened(ga4.Property(measurement_id="G-ABC123", api_secret="a-secret"), message)
-child = os.fork()
-if not child:
-    sys.exit()
-os.waitpid(child, 0)
-os._exit(0)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
-def test_the_child_of_a_fork_does_not_wait_for_what_its_parent_has_to_tell():
-    assert run_apart(FORK) == "naps: 0\n"
+    assert len(ga4.opened(message, timezone.now())["events"][0]["params"]["label"]) == 100
 
 
 @pytest.mark.parametrize("setting", ["GOOGLE_ANALYTICS_ACCOUNT", "GOOGLE_ANALYTICS_API_SECRET"])

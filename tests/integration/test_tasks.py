@@ -166,6 +166,7 @@ def test_tasks_keep_their_names_whatever_module_they_stand_in():
         f"schedules.tasks.{name}"
         for name in (
             "deliver_batch",
+            "flush_tracking",
             "follow_course",
             "note_reaction",
             "recover",

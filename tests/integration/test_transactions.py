@@ -153,19 +153,6 @@ def test_a_hold_back_too_is_tried_again():
     assert HoldBack.objects.get().user == alice
 
 
-@pytest.mark.django_db(transaction=True)
-def test_segment_hears_of_a_hold_back_when_it_is_stored(monkeypatch):
-    open_site(hold_back_ratio=1)
-    alice, garden = make_learner(), make_course()
-    seen = []
-    monkeypatch.setattr(creating.segment, "track", lambda event: seen.append(connection.in_atomic_block))
-    with transaction.atomic():
-        enroll(alice, garden)
-        assert seen == []
-    assert HoldBack.objects.exists()
-    assert seen == [False]
-
-
 def test_old_news_that_come_late_change_nothing():
     open_site()
     alice, garden = make_learner(), make_course()

@@ -27,7 +27,7 @@ from schedules.gates import FOR_ALL, Gate
 from schedules.host import Host
 from schedules.message_types import message_names, messages, reasons, resolvers
 from schedules.message_types.resolver import Resolver
-from schedules.models import CustomText, ScheduledMessage
+from schedules.models import CustomText, HoldBack, ScheduledMessage
 from schedules.previewing import VARIANTS
 from schedules.reporting import ReportScope, tables
 from schedules.reporting.comparison import Comparison, Effect, Share
@@ -312,6 +312,7 @@ MESSAGE = TrackedMessage(
     site_domain="x",
     course_ids=("c",),
 )
+DAY = datetime(2026, 3, 9, tzinfo=UTC)
 
 
 def test_the_utm_parameters_are_those_that_are_documented():
@@ -324,17 +325,13 @@ def test_the_parameters_of_the_pixel_are_those_that_are_documented():
 
 
 def test_the_parameters_of_google_s_event_are_those_that_are_documented():
-    (event,) = ga4.opened(MESSAGE)["events"]
+    (event,) = ga4.opened(MESSAGE, DAY)["events"]
     assert first_cells(part("reference/tracking", event["name"])) == list(event["params"])
 
 
 def test_the_events_are_documented_with_their_properties():
-    day = datetime(2026, 3, 9, tzinfo=UTC)
-    held_back = {"site_id": 1, "user_id": 2, "course_id": "c", "experience_type": 0, "upgrade_deadline": None}
-    for event in (
-        events.email_sent(MESSAGE, user_id=1, language="en"),
-        events.schedule_suppressed(**held_back, content_availability_date=day),
-    ):
+    held_back = HoldBack(site_id=1, user_id=2, course_id="c", experience_type=0, content_availability_date=DAY)
+    for event in events.email_sent(MESSAGE, 1, "en", DAY), events.schedule_suppressed(held_back):
         assert first_cells(part("reference/tracking", event.name)) == list(event.properties)
 
 

@@ -20,10 +20,8 @@ from kombu.transport.memory import Channel
 
 from schedules.channels import batch
 from schedules.channels.mail import MailConnection
-from schedules.tracking import segment
 from tests.put_back import everything_put_back
 from tests.settings import MESSAGES
-from tests.world import free_port
 
 
 def write_a_message():
@@ -34,10 +32,6 @@ def write_a_message():
 def queue_a_task():
     with current_app.connection_for_write() as connection, connection.SimpleQueue("somebody-s") as queue:
         queue.put({})
-
-
-def tell_segment():
-    segment._current = segment._Sender("a-write-key", f"http://127.0.0.1:{free_port()}")
 
 
 def add_to_path():
@@ -72,7 +66,6 @@ CHANGES = {
     "a stream": (lambda: setattr(sys, "stdout", StringIO()), lambda: sys.stdout),
     "the channels": (edx_ace.channel.channels, lambda: "__once_result" in vars(edx_ace.channel.channels.__wrapped__)),
     "a message": (write_a_message, lambda: list(Path(MESSAGES).glob("*"))),
-    "the client of Segment": (tell_segment, lambda: segment._current is None),
 }
 
 
