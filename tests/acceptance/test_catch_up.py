@@ -16,7 +16,7 @@ from schedules import daily
 from schedules.daily import run_day
 from schedules.management import send_command
 from schedules.models import ScheduledMessage, SendRun
-from tests.unit.test_docs import code_blocks, page
+from tests.documentation import code_blocks, page
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db

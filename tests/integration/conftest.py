@@ -1,7 +1,8 @@
-"""Learners and courses that several files begin with; a file that needs another one says so itself."""
+"""What several files begin with; a file that needs another one says so itself."""
 
 import pytest
 
+from tests.integration.talk import everything_said
 from tests.world import enable_deadlines, enroll, make_course, make_learner, open_site
 
 
@@ -21,3 +22,10 @@ def garden(email_channel):
     course = make_course(price=49)
     enroll(make_learner(), course)
     return course
+
+
+@pytest.fixture
+def said():
+    """All that any logger says in this test; what else is said can be written to it."""
+    with everything_said() as said:
+        yield said

@@ -15,7 +15,7 @@ import schedules
 from schedules.exceptions import OptedOut
 from schedules.models import CustomText, ScheduledMessage, SendRun
 from schedules.sending import override
-from tests.integration.test_custom_text import NUDGE, write
+from tests.integration.custom_texts import NUDGE, write
 from tests.world import free_port, make_course
 
 pytestmark = pytest.mark.django_db

@@ -15,21 +15,10 @@ from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.exceptions import HostError
 from schedules.models import CustomText, ScheduledMessage
 from tests.emails import html_of
+from tests.integration.custom_texts import NUDGE, write
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
-
-NUDGE = "recurringnudge_day3"
-
-
-def write(site=None, message_name=NUDGE, **values):
-    """Words that count; without words of its own, a subject."""
-    if not values.keys() & {"subject", "intro", "button_label"}:
-        values["subject"] = "Custom text"
-    site = site or Site.objects.get()
-    row = CustomText(**{"site": site, "message_name": message_name, "enabled": True, **values})
-    row.save()
-    return row
 
 
 def send(command="send_recurring_nudge", **options):
