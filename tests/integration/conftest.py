@@ -1,7 +1,10 @@
 """What several files begin with; a file that needs another one says so itself."""
 
+from functools import partial
+
 import pytest
 
+from tests.hosts import changed
 from tests.integration.talk import everything_said
 from tests.world import enable_deadlines, enroll, make_course, make_learner, open_site
 
@@ -22,6 +25,18 @@ def garden(email_channel):
     course = make_course(price=49)
     enroll(make_learner(), course)
     return course
+
+
+@pytest.fixture
+def change_host(settings, monkeypatch):
+    """A function that has the host answer a question by another function: of its own answer, and what is asked."""
+    settings.SCHEDULES = {**settings.SCHEDULES, "HOST": f"{changed.__name__}.LmsHost"}
+
+    def answer_by(question, function):
+        answer = getattr(changed.LmsHost, question)
+        monkeypatch.setattr(changed.LmsHost, question, lambda self, *asked: function(partial(answer, self), *asked))
+
+    return answer_by
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, CourseEnrollment, CourseMode, Section, SiteConfiguration
 from schedules.finding.facts import Moment
 from schedules.message_types import resolver_for
@@ -154,9 +153,9 @@ def test_a_course_that_the_host_no_longer_knows_is_not_due():
     assert found("recurring_nudge", site, -3) == {}
 
 
-def test_a_course_that_the_host_has_no_links_for_leads_to_the_dashboard(monkeypatch):
-    monkeypatch.setattr(LmsHost, "course_links", lambda self, keys: {})
-    monkeypatch.setattr(LmsHost, "dashboard_url", lambda self, site_id: "/my-courses")
+def test_a_course_that_the_host_has_no_links_for_leads_to_the_dashboard(change_host):
+    change_host("course_links", lambda answer, keys: {})
+    change_host("dashboard_url", lambda answer, site_id: "/my-courses")
     site = open_site()
     enroll(make_learner(), make_course())
     (decision,) = decide("recurring_nudge", site, -3)

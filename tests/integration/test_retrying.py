@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from io import StringIO
-from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,11 +11,8 @@ from kombu.exceptions import OperationalError as BrokerError
 from requests import HTTPError
 
 from schedules import api, ledger
-from schedules.contrib.lms.host import LmsHost
 from schedules.exceptions import DeliveryError, HostError, RateLimited, TaskFailed
-from schedules.finding.facts import Moment
 from schedules.management import waiting
-from schedules.message_types.deciding import decide
 from schedules.models import ScheduledMessage, SendRun
 from schedules.sending import ace, delivering, tasks
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, why
@@ -234,26 +230,18 @@ def test_a_refusal_that_is_final_fails_at_once(channel):
     assert (one().status, why(one())) == (Status.FAILED, "channel-refused: 550 no such mailbox")
 
 
-def test_an_lms_that_is_away_for_now_is_asked_again(channel, monkeypatch):
-    site = open_site()
+def test_an_lms_that_is_away_for_now_is_asked_again(channel, change_host):
+    open_site()
     enroll(make_learner(), make_course())
-    run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
-    ledger.open_run(run, timezone.now())
-    resolver = tasks.resolver_for("recurring_nudge")(run, site)
-    decisions = [
-        d
-        for number in range(24)
-        for page in resolver.batches(number)
-        for d in decide(resolver, page, timezone.now(), Moment.FINDING)
-    ]
-    ids = [str(uuid) for uuid in ledger.claim(run, [d.entry for d in decisions], timezone.now())]
+    errors = [HostError("the LMS is restarting", is_temporary=True)]
 
-    def be_away(self, user_ids):
-        raise HostError("the LMS is restarting", is_temporary=True)
+    def be_away_once(answer, user_ids):
+        if errors and ScheduledMessage.objects.exists():  # it is found, and to be delivered
+            raise errors.pop()
+        return answer(user_ids)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(LmsHost, "learners", be_away)
-        assert delivering.deliver_batch(run, ids, timezone.now()).pending == 1
+    change_host("learners", be_away_once)
+    send()
     assert (one().status, why(one())) == (Status.CLAIMED, "host-error: the LMS is restarting")
     let_time_pass(hours=1)
     api.recover()
