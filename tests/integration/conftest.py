@@ -31,12 +31,19 @@ def garden(email_channel):
 def change_host(settings, monkeypatch):
     """A function that has the host answer a question by another function: of its own answer, and what is asked."""
     settings.SCHEDULES = {**settings.SCHEDULES, "HOST": f"{changed.__name__}.LmsHost"}
+    return partial(_answer_by, monkeypatch, changed.LmsHost)
 
-    def answer_by(question, function):
-        answer = getattr(changed.LmsHost, question)
-        monkeypatch.setattr(changed.LmsHost, question, lambda self, *asked: function(partial(answer, self), *asked))
 
-    return answer_by
+@pytest.fixture
+def change_nudges(settings, monkeypatch):
+    """The same for what the nudges' resolver answers, as `context`."""
+    settings.SCHEDULES = {**settings.SCHEDULES, "MESSAGE_TYPES": [f"{changed.__name__}.RecurringNudge"]}
+    return partial(_answer_by, monkeypatch, changed.RecurringNudge)
+
+
+def _answer_by(monkeypatch, asked_class, question, function):
+    answer = getattr(asked_class, question)
+    monkeypatch.setattr(asked_class, question, lambda self, *asked: function(partial(answer, self), *asked))
 
 
 @pytest.fixture

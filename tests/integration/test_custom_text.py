@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from markdown_it.renderer import RendererHTML
 
 from schedules import custom_text
 from schedules.contrib.lms.host import LmsHost
@@ -258,10 +259,10 @@ def test_words_that_markdown_breaks_at_do_not_stop_a_message(email_channel, capl
     row = write(intro="Fine")
     enroll(make_learner(), make_course())
 
-    def break_down(_words, values):
-        raise RuntimeError(f"cannot bear {values}")
+    def break_down(_renderer, tokens, options, env):
+        raise RuntimeError(f"cannot bear {env['values']}")
 
-    monkeypatch.setattr("schedules.values.markup.Markdown.html", break_down)
+    monkeypatch.setattr(RendererHTML, "render", break_down)
     send()
     assert len(email_channel) == 1
     assert f"Custom text {row.pk} cannot be used: RuntimeError" in caplog.text

@@ -121,19 +121,18 @@ def test_a_broken_template_fails_its_message(email_channel, settings, tmp_path):
     assert (status, reason.partition(":")[0]) == (Status.FAILED, "template-error")
 
 
-def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, monkeypatch, caplog):
+def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, change_nudges, caplog):
     open_site()
     garden = make_course()
     enroll(make_learner("alice", pk=24), garden)
     enroll(make_learner("bob", pk=48), garden)
-    compose = delivering.compose
 
-    def fail_at_alice(resolver, message_type, decision, words):
-        if decision.entry.user_id == 24:
-            raise ValueError(decision.learner.email)
-        return compose(resolver, message_type, decision, words)
+    def fail_at_alice(answer, courses):
+        if courses[0].schedule.user_id == 24:
+            raise ValueError(courses[0].schedule.user.email)
+        return answer(courses)
 
-    monkeypatch.setattr(delivering, "compose", fail_at_alice)
+    change_nudges("context", fail_at_alice)
     send()
     assert rows() == {"alice": (Status.FAILED, "internal-error: ValueError"), "bob": (Status.SENT, "")}
     assert "fail_at_alice" in caplog.text
