@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import uuid4
 
 from celery import current_app
 from django.contrib.auth.models import User
@@ -17,7 +18,10 @@ from django.core.management import call_command
 from opaque_keys.edx.keys import CourseKey
 
 from schedules.contrib.lms.models import Course, CourseEnrollment, CourseMode, LearnerProfile, Section
+from schedules.message_types import resolver_for
+from schedules.message_types.resolver import Resolver
 from schedules.models import DynamicUpgradeDeadlineConfiguration, Schedule, ScheduleConfig
+from schedules.values.runs import Run, RunOrigin
 
 TODAY = date(2026, 3, 9)
 ALL_ON = {
@@ -84,6 +88,14 @@ def send_nudges(**options: Any) -> None:
 
 def schedule_of(learner: User, course: Course) -> Schedule:
     return Schedule.objects.get(user=learner, course_id=str(course.pk))
+
+
+def resolver(site: Site, message_type: str, day_offset: int, origin: RunOrigin = RunOrigin.DAILY) -> Resolver:
+    """Of a run of `TODAY`."""
+    run = Run(
+        message_type=message_type, site_id=site.pk, today=TODAY, day_offset=day_offset, uuid=uuid4(), origin=origin
+    )
+    return resolver_for(message_type)(run, site)
 
 
 def free_port() -> int:

@@ -5,18 +5,18 @@ import logging
 import re
 from datetime import UTC, datetime, time, timedelta
 from io import StringIO
-from types import SimpleNamespace
 
+import edx_ace.delivery
 import pytest
 from celery import current_app
 from django.contrib.sites.models import Site
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from schedules import daily
 from schedules.daily import run_day
-from schedules.management import send_command
 from schedules.models import ScheduledMessage, SendRun
-from tests.unit.test_docs import code_blocks, page
+from tests.documentation import code_blocks, part
+from tests.failing_database import refusing
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db
@@ -24,19 +24,14 @@ pytestmark = pytest.mark.django_db
 COMMANDS = ["send_recurring_nudge", "send_upgrade_reminder", "send_course_update"]
 
 
-LONG_LIFE = dict.fromkeys(("recurring_nudge", "upgrade_reminder", "course_update"), 10_000)
-
-
 @pytest.fixture
-def clock(monkeypatch, settings):
+def clock(monkeypatch):
     """Sets what time it is: six in the morning, so many days after `TODAY`."""
 
     def go_to(days, hour=6):
-        settings.SCHEDULES = {**settings.SCHEDULES, "MESSAGE_TTL_DAYS": LONG_LIFE}
         now = datetime.combine(TODAY + timedelta(days=days), time(hour), tzinfo=UTC)
-        # Only what asks which day it is; edx-ace compares its own clock with ours. So messages must live on.
-        for module in (send_command, daily):
-            monkeypatch.setattr(module, "timezone", SimpleNamespace(now=lambda: now))
+        monkeypatch.setattr(timezone, "now", lambda: now)
+        monkeypatch.setattr(edx_ace.delivery, "get_current_time", lambda: now)  # edx-ace has a clock of its own
 
     go_to(0)
     return go_to
@@ -141,23 +136,15 @@ def test_a_day_that_was_not_finished_is_done_again(mailbox, clock):
     assert days(run()) == after(1)
 
 
-def test_a_process_that_dies_half_way_leaves_a_day_that_is_not_finished(mailbox, clock, monkeypatch):
-    from schedules.sending import tasks
-
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_dies_half_way_leaves_a_day_that_is_not_finished(mailbox, clock):
     open_site()
+    enroll(make_learner(), make_course(), days_ago=9)  # for the second run of the next day
     run()
     clock(1)
-    enqueue = tasks.enqueue_bins
-
-    def die(run, override_address):
-        if run.day_offset == -10:
-            raise KeyboardInterrupt
-        return enqueue(run, override_address)
-
-    monkeypatch.setattr(tasks, "enqueue_bins", die)
-    with pytest.raises(KeyboardInterrupt):
+    with refusing(KeyboardInterrupt(), "INSERT", "schedules_scheduledmessage"), pytest.raises(KeyboardInterrupt):
         run()
-    monkeypatch.setattr(tasks, "enqueue_bins", enqueue)
+    assert SendRun.objects.filter(finished_at=None).get().day_offset == -10
     clock(2)
     assert days(run()) == after(1, 2)
 
@@ -272,7 +259,7 @@ def test_two_schedulers_at_once_send_each_message_once(broker, email_channel, cl
 
 
 def beat_entries():
-    (sample,) = (block for block in code_blocks(page("howto/run-daily"), "python") if "CELERY_BEAT_SCHEDULE" in block)
+    (sample,) = code_blocks(part("howto/run-daily", "With Celery beat"), "python")
     names = {}
     exec(sample, names)  # noqa: S102 - our own documentation
     return names["CELERY_BEAT_SCHEDULE"]

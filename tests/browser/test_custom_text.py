@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schedules.models import CustomText
-from tests.browser.conftest import PHONE
+from tests.browser.chromium import PHONE
 
 pytestmark = pytest.mark.django_db
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schedules.channels import file_index
-from tests.browser.conftest import look
+from tests.browser.chromium import look
 
 WORDS = {1: ("A Garden in a Year", "en"), 2: ("מבוא לספרות עברית", "he"), 3: ("Statistikgrundlagen" * 6, "de")}
 

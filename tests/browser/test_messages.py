@@ -20,7 +20,7 @@ from django.utils import translation
 from schedules import previewing
 from schedules.message_types import messages
 from schedules.previewing import Preview, gallery
-from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, PICTURES, Browser
+from tests.browser.chromium import DESKTOP, NARROWEST, PHONE, PICTURES, Browser
 
 # Sample data stands in no database; what is switched in the admin does.
 pytestmark = pytest.mark.django_db

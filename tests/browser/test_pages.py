@@ -8,7 +8,7 @@ from django.test import Client
 from schedules.models import OptOut, Schedule
 from schedules.previewing import preview
 from schedules.unsubscribe.links import Token, page_path
-from tests.browser.conftest import DESKTOP, NARROWEST, Browser, look
+from tests.browser.chromium import DESKTOP, NARROWEST, Browser, look
 from tests.world import enroll, make_course, make_learner, open_site, started
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.contrib.sites.models import Site
 
 from schedules.models import ScheduledMessage, SendRun
 from schedules.reporting import comparison as comparison_module
-from tests.browser.conftest import NARROWEST, PHONE
+from tests.browser.chromium import NARROWEST, PHONE
 from tests.integration.report_world import DONE, THEN, comparison, message
 
 pytestmark = pytest.mark.django_db

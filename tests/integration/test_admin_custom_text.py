@@ -10,12 +10,12 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.sites.models import Site
 from django.test import Client
 from django.urls import reverse
+from edx_ace import ace
 
 import schedules
 from schedules.exceptions import OptedOut
 from schedules.models import CustomText, ScheduledMessage, SendRun
-from schedules.sending import override
-from tests.integration.test_custom_text import NUDGE, write
+from tests.integration.custom_texts import NUDGE, write
 from tests.world import free_port, make_course
 
 pytestmark = pytest.mark.django_db
@@ -293,7 +293,7 @@ def test_a_channel_that_refuses_is_named(admin_client, email_channel, smtp_serve
 
 
 def test_who_opted_out_at_the_channel_is_told_so(admin_client, email_channel, monkeypatch):
-    monkeypatch.setattr(override, "send_sample", Mock(side_effect=OptedOut))
+    monkeypatch.setattr(ace, "send", Mock(side_effect=OptedOut))
     answer = post(admin_client, SEND).json()
     assert answer["problem"] == "Not sent: the channel did not take it (opted-out)."
 

@@ -55,9 +55,9 @@ def test_custom_text_that_is_just_short_enough_is_read(admin_client, parsed):
     assert len(text) == max(parsed) == markup.MAX_CHARACTERS
 
 
-def test_a_script_is_told_each_mistake_once_and_no_host_or_folder_is_asked_about_a_long_id(parsed, monkeypatch):
+def test_a_script_is_told_each_mistake_once_and_no_host_or_folder_is_asked_about_a_long_id(parsed, change_host):
     asked = []
-    monkeypatch.setattr("schedules.contrib.lms.host.LmsHost.courses", lambda self, ids: asked.extend(ids) or {})
+    change_host("courses", lambda answer, ids: asked.extend(ids) or {})
     fields = ("course_id", "message_name", "language", "subject", "intro", "button_label")
     with pytest.raises(ValidationError) as refusal:
         CustomText(site=Site.objects.get(), **dict.fromkeys(fields, "x" * 100_000)).save()

@@ -8,7 +8,6 @@ from django.core.checks import run_checks
 from django.db import OperationalError, ProgrammingError
 from django.test import override_settings
 
-from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.exceptions import ConfigurationError
 from schedules.message_types import message_names, resolver_for, resolvers
@@ -131,17 +130,17 @@ def test_a_sites_unusable_value_is_named_with_its_domain():
     ]
 
 
-def test_sites_values_that_are_no_mapping_of_sites_are_named(monkeypatch):
-    monkeypatch.setattr(LmsHost, "site_values", lambda self: {"1": {}})
+def test_sites_values_that_are_no_mapping_of_sites_are_named(change_host):
+    change_host("site_values", lambda answer: {"1": {}})
     assert found()["schedules.E008"].msg.startswith("LmsHost.site_values() answered for the site '1'; give a mapping")
 
 
 @pytest.mark.parametrize("error", [OperationalError("no such table"), ProgrammingError(), RuntimeError(), OSError()])
-def test_where_the_sites_cannot_be_read_nothing_is_said(monkeypatch, error):
-    def fail(self):
+def test_where_the_sites_cannot_be_read_nothing_is_said(change_host, error):
+    def fail(answer):
         raise error
 
-    monkeypatch.setattr(LmsHost, "site_values", fail)
+    change_host("site_values", fail)
     assert run_checks() == []
 
 

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from django.contrib.sites.models import Site
@@ -15,12 +14,11 @@ from schedules import api, ledger
 from schedules.contrib.lms.models import Course, CourseMode
 from schedules.daily import run_day
 from schedules.finding.facts import Moment
-from schedules.message_types import resolver_for
 from schedules.message_types.deciding import decide as decided
 from schedules.models import CustomText, Schedule, ScheduledMessage, SendRun
 from schedules.sending import delivering
 from schedules.values.days import start_of_day
-from schedules.values.runs import BINS, Run, RunOrigin
+from schedules.values.runs import BINS, RunOrigin
 from tests.emails import html_of, without_isolates, words_of
 from tests.world import (
     TODAY,
@@ -30,6 +28,7 @@ from tests.world import (
     make_learner,
     open_site,
     perform,
+    resolver,
     schedule_of,
     started,
     why,
@@ -60,13 +59,6 @@ def due_until(end):
     """A learner who is due in a course that ends at that instant."""
     enroll(make_learner(), make_course())
     Course.objects.update(end=end)
-
-
-def resolver(site, message_type, day_offset, origin=RunOrigin.DAILY, today=TODAY):
-    run = Run(
-        message_type=message_type, site_id=site.pk, today=today, day_offset=day_offset, uuid=uuid4(), origin=origin
-    )
-    return resolver_for(message_type)(run, site)
 
 
 def decide(one, now):

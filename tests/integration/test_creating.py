@@ -22,6 +22,7 @@ from schedules.models import (
 )
 from schedules.toggles import CREATE_SCHEDULES_FLAG
 from schedules.values.data import ExperienceType
+from tests.failing_database import refusing
 from tests.world import enable_deadlines, enroll, make_course, make_learner, open_site, schedule_of, started
 
 pytestmark = pytest.mark.django_db
@@ -251,14 +252,14 @@ def test_a_learner_with_a_schedule_is_no_longer_held_back():
     assert not HoldBack.objects.exists()
 
 
-def test_what_fails_here_never_spoils_the_enrollment(monkeypatch, caplog):
-    def break_the_database(*args, **kwargs):
+def test_what_fails_here_never_spoils_the_enrollment(change_host, caplog):
+    def break_the_database(answer, course_ids):
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM no_such_table")
 
     open_site()
     alice, garden = make_learner(), make_course()
-    monkeypatch.setattr(creating, "upgrade_deadline", break_the_database)
+    change_host("verified_modes", break_the_database)
     with transaction.atomic():
         enroll(alice, garden)
     assert CourseEnrollment.objects.filter(user=alice).exists()
@@ -267,13 +268,10 @@ def test_what_fails_here_never_spoils_the_enrollment(monkeypatch, caplog):
     assert alice.email not in caplog.text
 
 
-def test_a_broken_experience_leaves_no_half_a_schedule(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise RuntimeError
-
+def test_a_broken_experience_leaves_no_half_a_schedule():
     open_site()
-    monkeypatch.setattr(ScheduleExperience.objects, "create", refuse)
-    enroll(make_learner(), make_course())
+    with refusing(RuntimeError(), "INSERT", "schedules_scheduleexperience"):
+        enroll(make_learner(), make_course())
     assert not Schedule.objects.exists()
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from markdown_it.renderer import RendererHTML
 
 from schedules import custom_text
 from schedules.contrib.lms.host import LmsHost
@@ -15,21 +16,10 @@ from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.exceptions import HostError
 from schedules.models import CustomText, ScheduledMessage
 from tests.emails import html_of
+from tests.integration.custom_texts import NUDGE, write
 from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site
 
 pytestmark = pytest.mark.django_db
-
-NUDGE = "recurringnudge_day3"
-
-
-def write(site=None, message_name=NUDGE, **values):
-    """Words that count; without words of its own, a subject."""
-    if not values.keys() & {"subject", "intro", "button_label"}:
-        values["subject"] = "Custom text"
-    site = site or Site.objects.get()
-    row = CustomText(**{"site": site, "message_name": message_name, "enabled": True, **values})
-    row.save()
-    return row
 
 
 def send(command="send_recurring_nudge", **options):
@@ -269,10 +259,10 @@ def test_words_that_markdown_breaks_at_do_not_stop_a_message(email_channel, capl
     row = write(intro="Fine")
     enroll(make_learner(), make_course())
 
-    def break_down(_words, values):
-        raise RuntimeError(f"cannot bear {values}")
+    def break_down(_renderer, tokens, options, env):
+        raise RuntimeError(f"cannot bear {env['values']}")
 
-    monkeypatch.setattr("schedules.values.markup.Markdown.html", break_down)
+    monkeypatch.setattr(RendererHTML, "render", break_down)
     send()
     assert len(email_channel) == 1
     assert f"Custom text {row.pk} cannot be used: RuntimeError" in caplog.text

@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,6 @@ from edx_ace import delivery
 from edx_ace.signals import ACE_MESSAGE_SENT
 
 from schedules import api
-from schedules.database import transient
 from schedules.models import ChannelRate, ScheduledMessage, SendRun
 from schedules.sending import ace, delivering
 from schedules.values.runs import BINS
@@ -44,8 +44,8 @@ class Database:
         self.refused = []
         self.table = "schedules_"
         self.error = InternalError
-        monkeypatch.setattr(transient.time, "sleep", self.sleep)
-        monkeypatch.setattr(transient.time, "monotonic", lambda: self.seconds)
+        monkeypatch.setattr(time, "sleep", self.sleep)
+        monkeypatch.setattr(time, "monotonic", lambda: self.seconds)
 
     def sleep(self, seconds):
         self.seconds += seconds
@@ -146,19 +146,19 @@ def test_after_its_useful_life_nobody_would_send_it_again_so_nobody_waits(databa
     assert 0 < database.seconds < 16 * 60
 
 
-def test_nothing_is_handed_over_that_could_not_be_recorded(database, channel):
+def test_nothing_is_handed_over_that_could_not_be_recorded(database, channel, change_nudges):
     """The database is away right before the hand-over, and for longer than anybody waits for that."""
     database.table = ScheduledMessage._meta.db_table
-    compose = delivering.compose
+    losses = [3600]
 
-    def compose_and_lose(*arguments):
-        database.away_for(3600)
-        return compose(*arguments)
+    def lose_the_database_once(answer, courses):
+        if losses:
+            database.away_for(losses.pop())
+        return answer(courses)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delivering, "compose", compose_and_lose)
-        with pytest.raises(Exception, match="bins failed"):
-            send()
+    change_nudges("context", lose_the_database_once)
+    with pytest.raises(Exception, match="bins failed"):
+        send()
     assert channel == []
     database.refuses = lambda: False
     let_leases_run_out()
@@ -206,17 +206,16 @@ def test_the_rate_limit_waits_too_and_costs_nobody_a_try(database, channel, sett
     assert is_all_sent_once(channel)
 
 
-@pytest.mark.parametrize("stage", ["compose", "policy"])
-def test_a_question_to_a_database_that_is_away_makes_no_failure(database, channel, monkeypatch, stage):
-    def be_away(*arguments, **options):
+@pytest.mark.parametrize("stage", ["context", "policy"])
+def test_a_question_to_a_database_that_is_away_makes_no_failure(database, channel, change_nudges, stage):
+    def be_away(*_):
         raise InternalError("cannot execute in a read-only transaction") from ReadOnlyError()
 
-    with monkeypatch.context() as patch:
-        if stage == "compose":
-            patch.setattr(delivering, "compose", be_away)
-        else:
-            channel.at_hand_over = be_away
-        send()
+    if stage == "context":
+        change_nudges("context", be_away)
+    else:
+        channel.at_hand_over = be_away
+    send()
     assert statuses() == [Status.CLAIMED] * 3
 
 

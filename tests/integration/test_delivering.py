@@ -16,7 +16,6 @@ from edx_ace.recipient import Recipient
 from waffle.testutils import override_flag
 
 from schedules import ledger, toggles
-from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, Section, SiteConfiguration
 from schedules.exceptions import HostError
 from schedules.finding.facts import Moment
@@ -122,19 +121,18 @@ def test_a_broken_template_fails_its_message(email_channel, settings, tmp_path):
     assert (status, reason.partition(":")[0]) == (Status.FAILED, "template-error")
 
 
-def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, monkeypatch, caplog):
+def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, change_nudges, caplog):
     open_site()
     garden = make_course()
     enroll(make_learner("alice", pk=24), garden)
     enroll(make_learner("bob", pk=48), garden)
-    compose = delivering.compose
 
-    def fail_at_alice(resolver, message_type, decision, words):
-        if decision.entry.user_id == 24:
-            raise ValueError(decision.learner.email)
-        return compose(resolver, message_type, decision, words)
+    def fail_at_alice(answer, courses):
+        if courses[0].schedule.user_id == 24:
+            raise ValueError(courses[0].schedule.user.email)
+        return answer(courses)
 
-    monkeypatch.setattr(delivering, "compose", fail_at_alice)
+    change_nudges("context", fail_at_alice)
     send()
     assert rows() == {"alice": (Status.FAILED, "internal-error: ValueError"), "bob": (Status.SENT, "")}
     assert "fail_at_alice" in caplog.text
@@ -287,19 +285,18 @@ def test_a_highlight_that_is_not_text_fails_its_course_alone(email_channel):
     assert rows()["bob"] == (Status.SENT, "")
 
 
-def test_a_host_that_fails_at_one_learner_fails_that_one(email_channel, monkeypatch):
+def test_a_host_that_fails_at_one_learner_fails_that_one(email_channel, change_host):
     open_site()
     garden = make_course()
     for name in ("alice", "bob", "carol"):
         enroll(make_learner(name, pk={"alice": 24, "bob": 48, "carol": 72}[name]), garden)
-    answer = LmsHost.learners
 
-    def fail_at_bob(self, user_ids):
+    def fail_at_bob(answer, user_ids):
         if 48 in user_ids:
             raise RuntimeError("bob@learners.example.com is unwell")
-        return answer(self, user_ids)
+        return answer(user_ids)
 
-    monkeypatch.setattr(LmsHost, "learners", fail_at_bob)
+    change_host("learners", fail_at_bob)
     send()
     assert rows() == {
         "alice": (Status.SENT, ""),
@@ -308,17 +305,20 @@ def test_a_host_that_fails_at_one_learner_fails_that_one(email_channel, monkeypa
     }
 
 
-def test_a_host_that_is_away_for_now_fails_the_bin_loudly_and_a_later_run_sends(email_channel, monkeypatch, caplog):
+def test_a_host_that_is_away_for_now_fails_the_bin_loudly_and_a_later_run_sends(email_channel, change_host):
     open_site()
     enroll(make_learner(), make_course())
 
-    def be_away(self, user_ids):
-        raise HostError("the LMS is restarting", is_temporary=True)
+    errors = [HostError("the LMS is restarting", is_temporary=True)]
 
-    with monkeypatch.context() as patch:
-        patch.setattr(LmsHost, "learners", be_away)
-        with pytest.raises(Exception, match=r"1 bins failed; .* run the command again"):
-            send()
+    def be_away_once(answer, user_ids):
+        if errors:
+            raise errors.pop()
+        return answer(user_ids)
+
+    change_host("learners", be_away_once)
+    with pytest.raises(Exception, match=r"1 bins failed; .* run the command again"):
+        send()
     assert SendRun.objects.filter(finished_at=None).count() == 1
     send()
     assert rows() == {"alice": (Status.SENT, "")}
@@ -412,10 +412,9 @@ def test_the_policy_denies_only_who_opted_out_of_every_course(django_assert_num_
         assert not is_denied()
 
 
-def test_a_days_policy_questions_cost_no_queries(email_channel, monkeypatch):
+def test_a_days_policy_questions_cost_no_queries(email_channel, change_host):
     asked = []
-    answer = LmsHost.opt_outs
-    monkeypatch.setattr(LmsHost, "opt_outs", lambda self, keys: asked.append(keys) or answer(self, keys))
+    change_host("opt_outs", lambda answer, keys: asked.append(keys) or answer(keys))
     site = open_site()
     garden = make_course()
     for number in range(1, 6):

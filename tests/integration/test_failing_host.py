@@ -17,12 +17,7 @@ from schedules.host import Host
 from schedules.models import CustomText, OptOut, Schedule, ScheduledMessage
 from schedules.optouts import BulkEmailOptoutPolicy
 from schedules.unsubscribe.links import Token, page_path
-from tests.integration.test_no_addresses import (  # noqa: F401 - `said` is a fixture
-    DOMAIN,
-    assert_nothing_was_told,
-    said,
-    school,
-)
+from tests.integration.talk import DOMAIN, assert_nothing_was_told, school
 from tests.world import TODAY, make_course, make_learner, perform, started
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +107,7 @@ def test_no_way_in_repeats_the_words_of_a_host(
     *,
     failing,
     error,
-    said,  # noqa: F811
+    said,
     settings,
     monkeypatch,
     email_channel,

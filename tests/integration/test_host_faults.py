@@ -10,7 +10,6 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from schedules import api, ledger
-from schedules.contrib.lms.host import LmsHost
 from schedules.exceptions import HostError
 from schedules.finding.facts import Moment
 from schedules.message_types.deciding import decide
@@ -52,32 +51,30 @@ def let_time_pass(**span):
         run.save()
 
 
-def change_learners(monkeypatch, change):
-    """What the host says of learners is changed by a function of (learner)."""
-    learners = LmsHost.learners
-    monkeypatch.setattr(
-        LmsHost, "learners", lambda self, ids: {key: change(one) for key, one in learners(self, ids).items()}
-    )
+@pytest.fixture
+def change_learners(change_host):
+    """A function that has what the host says of each learner changed."""
+    return lambda by: change_host("learners", lambda answer, ids: {key: by(one) for key, one in answer(ids).items()})
 
 
 SENT = (Status.SENT, "")
 
 
-def test_an_address_that_is_none_is_no_address_and_the_others_are_written_to(school, monkeypatch):
-    change_learners(monkeypatch, lambda one: replace(one, email=None) if one.id == ALICE else one)
+def test_an_address_that_is_none_is_no_address_and_the_others_are_written_to(school, change_learners):
+    change_learners(lambda one: replace(one, email=None) if one.id == ALICE else one)
     send_nudges()
     assert rows() == {ALICE: (Status.SKIPPED, "no-address"), BOB: SENT, CAROL: SENT}
 
 
-def test_a_wrong_field_is_its_learners_fault_and_the_ledger_says_which(school, monkeypatch):
-    change_learners(monkeypatch, lambda one: replace(one, is_active=None) if one.id == BOB else one)
+def test_a_wrong_field_is_its_learners_fault_and_the_ledger_says_which(school, change_learners):
+    change_learners(lambda one: replace(one, is_active=None) if one.id == BOB else one)
     send_nudges()
     failed = (Status.FAILED, f"host-error: Learner(id={BOB}): is_active is None; give True or False.")
     assert rows() == {ALICE: SENT, BOB: failed, CAROL: SENT}
 
 
-def test_a_learner_answered_for_another_is_written_to_by_nobody(school, monkeypatch):
-    change_learners(monkeypatch, lambda one: replace(one, id=ALICE, email="alice@learners.example.com"))
+def test_a_learner_answered_for_another_is_written_to_by_nobody(school, change_learners):
+    change_learners(lambda one: replace(one, id=ALICE, email="alice@learners.example.com"))
     send_nudges()
     assert [mail.to for mail in school] == [["alice@learners.example.com"]]
     assert rows()[BOB] == (
@@ -87,36 +84,34 @@ def test_a_learner_answered_for_another_is_written_to_by_nobody(school, monkeypa
 
 
 @pytest.mark.parametrize("question", ["learners", "enrollments", "course_links", "opt_outs"])
-def test_a_learner_whom_a_question_fails_for_is_not_written_to_and_the_others_are(school, monkeypatch, question):
-    answer = getattr(LmsHost, question)
+def test_a_learner_whom_a_question_fails_for_is_not_written_to_and_the_others_are(school, change_host, question):
 
-    def fail_for_bob(self, keys):
+    def fail_for_bob(answer, keys):
         if any(BOB in (key if isinstance(key, tuple) else (key,)) for key in keys):
             raise ValueError
-        return answer(self, keys)
+        return answer(keys)
 
-    monkeypatch.setattr(LmsHost, question, fail_for_bob)
+    change_host(question, fail_for_bob)
     send_nudges()
     assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "host-error: ValueError"), CAROL: SENT}
 
 
 @pytest.mark.parametrize("question", ["courses", "verified_modes", "sections"])
 def test_a_course_that_a_question_fails_for_is_not_written_about_and_the_others_are(
-    email_channel, monkeypatch, question
+    email_channel, change_host, question
 ):
     open_site()
     alice = make_learner()
     bees, garden = make_course("Bees", weeks=[["Fly"]]), make_course("Garden", weeks=[["Dig"]])
     for course in (bees, garden):
         enroll(alice, course, days_ago=7)
-    answer = getattr(LmsHost, question)
 
-    def fail_for_bees(self, ids):
+    def fail_for_bees(answer, ids):
         if str(bees.pk) in ids:
             raise ValueError
-        return answer(self, ids)
+        return answer(ids)
 
-    monkeypatch.setattr(LmsHost, question, fail_for_bees)
+    change_host(question, fail_for_bees)
     call_command("send_course_update", "example.com", date=TODAY.isoformat(), verbosity=0)
     assert {tuple(row.course_ids): (row.status, why(row)) for row in ScheduledMessage.objects.all()} == {
         (str(bees.pk),): (Status.FAILED, "host-error: ValueError"),
@@ -124,16 +119,13 @@ def test_a_course_that_a_question_fails_for_is_not_written_about_and_the_others_
     }
 
 
-def test_a_link_that_is_none_is_its_keys_fault(school, monkeypatch):
-    links = LmsHost.course_links
-
-    def lead_bob_astray(self, keys):
+def test_a_link_that_is_none_is_its_keys_fault(school, change_host):
+    def lead_bob_astray(answer, keys):
         return {
-            key: replace(one, home="javascript:alert(1)") if key[0] == BOB else one
-            for key, one in links(self, keys).items()
+            key: replace(one, home="javascript:alert(1)") if key[0] == BOB else one for key, one in answer(keys).items()
         }
 
-    monkeypatch.setattr(LmsHost, "course_links", lead_bob_astray)
+    change_host("course_links", lead_bob_astray)
     send_nudges()
     status, reason = rows().pop(BOB)
     assert (status, len(school)) == (Status.FAILED, 2)
@@ -142,8 +134,8 @@ def test_a_link_that_is_none_is_its_keys_fault(school, monkeypatch):
     )
 
 
-def test_an_answer_of_the_wrong_kind_fails_its_messages_with_one_line_about_the_method(school, monkeypatch):
-    monkeypatch.setattr(LmsHost, "enrollments", lambda self, keys: list(keys))
+def test_an_answer_of_the_wrong_kind_fails_its_messages_with_one_line_about_the_method(school, change_host):
+    change_host("enrollments", lambda answer, keys: list(keys))
     send_nudges()
     (reason,) = {reason for status, reason in rows().values()}
     assert reason.startswith(
@@ -169,13 +161,13 @@ def test_whatever_breaks_at_one_learner_while_it_is_decided_is_theirs(school, se
     assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "gate-error: not-bob: ZeroDivisionError"), CAROL: SENT}
 
 
-def test_words_of_a_host_that_no_database_takes_fail_their_learner_alone(school, monkeypatch):
+def test_words_of_a_host_that_no_database_takes_fail_their_learner_alone(school, change_learners):
     def be_rude(one):
         if one.id == BOB:
             raise HostError("half a character: \ud83d\0")
         return one
 
-    change_learners(monkeypatch, be_rude)
+    change_learners(be_rude)
     send_nudges()
     assert rows() == {ALICE: SENT, BOB: (Status.FAILED, "host-error: half a character:"), CAROL: SENT}
 
@@ -186,25 +178,23 @@ def test_words_of_a_host_that_no_database_takes_fail_their_learner_alone(school,
 class Away:
     """A host that cannot be reached at one question while `error` is set; it counts how often it was asked."""
 
-    def __init__(self, monkeypatch, question, error):
+    def __init__(self, change_host, question, error):
         self.error, self.calls = error, 0
-        answer = getattr(LmsHost, question)
+        change_host(question, self._ask)
 
-        def ask(host, *asked):
-            self.calls += 1
-            if self.error:
-                raise self.error
-            return answer(host, *asked)
-
-        monkeypatch.setattr(LmsHost, question, ask)
+    def _ask(self, answer, *asked):
+        self.calls += 1
+        if self.error:
+            raise self.error
+        return answer(*asked)
 
 
 ERRORS = [ConnectionError("refused"), TimeoutError(), OperationalError("server closed the connection")]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_a_bin_whose_host_is_away_is_asked_once_and_searched_again_later(school, monkeypatch, error):
-    away = Away(monkeypatch, "learners", error)
+def test_a_bin_whose_host_is_away_is_asked_once_and_searched_again_later(school, change_host, error):
+    away = Away(change_host, "learners", error)
     with pytest.raises(CommandError, match=r"^1 bins failed; .* recover_messages finishes the run\.$"):
         send_nudges()
     assert (rows(), away.calls) == ({}, 1)
@@ -216,8 +206,8 @@ def test_a_bin_whose_host_is_away_is_asked_once_and_searched_again_later(school,
 
 
 @pytest.mark.parametrize("question", ["site_values", "dashboard_url"])
-def test_a_day_begun_while_the_host_is_away_is_done_when_it_is_back(school, monkeypatch, question):
-    away = Away(monkeypatch, question, ConnectionError())
+def test_a_day_begun_while_the_host_is_away_is_done_when_it_is_back(school, change_host, question):
+    away = Away(change_host, question, ConnectionError())
     with pytest.raises(CommandError, match="bins failed"):
         send_nudges()
     assert rows() == {}
@@ -238,10 +228,10 @@ def claimed():
 
 
 @pytest.mark.parametrize("question", ["learners", "opt_outs", "site_values", "dashboard_url"])
-def test_claimed_messages_wait_for_the_host_however_often_it_takes(school, monkeypatch, settings, question):
+def test_claimed_messages_wait_for_the_host_however_often_it_takes(school, change_host, settings, question):
     settings.SCHEDULES = {**settings.SCHEDULES, "RETRY_ATTEMPTS": 2}
     run, ids = claimed()
-    away = Away(monkeypatch, question, ConnectionError())
+    away = Away(change_host, question, ConnectionError())
     for _ in range(4):
         delivering.deliver_batch(run, ids, timezone.now())
         assert {status for status, _ in rows().values()} == {Status.CLAIMED}
@@ -252,15 +242,15 @@ def test_claimed_messages_wait_for_the_host_however_often_it_takes(school, monke
     assert rows() == dict.fromkeys((ALICE, BOB, CAROL), SENT)
 
 
-def test_a_test_run_says_at_once_that_the_host_is_away(school, monkeypatch):
-    Away(monkeypatch, "site_values", ConnectionError())
+def test_a_test_run_says_at_once_that_the_host_is_away(school, change_host):
+    Away(change_host, "site_values", ConnectionError())
     with pytest.raises(CommandError, match=r"^LmsHost\.site_values cannot answer now \(ConnectionError\)\.$"):
         send_nudges(override_recipient_email="carol@example.com")
     assert school == []
 
 
-def test_a_question_about_the_whole_site_that_fails_for_good_is_refused_in_one_line(school, monkeypatch):
-    Away(monkeypatch, "site_values", KeyError("secret"))
+def test_a_question_about_the_whole_site_that_fails_for_good_is_refused_in_one_line(school, change_host):
+    Away(change_host, "site_values", KeyError("secret"))
     with pytest.raises(CommandError, match=r"^The host failed at LmsHost\.site_values: KeyError\.$"):
         send_nudges()
     assert not SendRun.objects.exists()

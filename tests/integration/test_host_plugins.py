@@ -16,7 +16,7 @@ from schedules.messages import Gate
 from schedules.models import CustomText, MessageTypeSwitch, OptOut, Schedule, ScheduleConfig, ScheduledMessage, SendRun
 from tests.emails import without_uuids
 from tests.hosts.campus.models import PartnerLearner
-from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, started
+from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, resolver, started
 
 pytestmark = pytest.mark.django_db
 
@@ -233,9 +233,8 @@ def test_a_gate_reads_its_table_once_for_many_learners(site, django_assert_num_q
 
     from schedules.finding.facts import Moment
     from schedules.message_types.deciding import decide
-    from tests.integration.test_resolving import resolver
 
-    one = resolver("recurring_nudge", site, -3)
+    one = resolver(site, "recurring_nudge", -3)
     with CaptureQueriesContext(connection) as queries:
         assert len(decide(one, list(Schedule.objects.all()), started(0), Moment.FINDING)) == 30
     assert len([query for query in queries if "tests_campus_partnerlearner" in query["sql"]]) == 1

@@ -1,9 +1,7 @@
 """No log line, no exception and no broker message holds a learner's address or name, whatever becomes of them."""
 
 import json
-import logging
 import traceback
-from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,16 +9,14 @@ from django.utils import timezone
 
 from schedules import api
 from schedules.contrib.lms.host import LmsHost
-from schedules.contrib.lms.models import CourseEmailOptout
 from schedules.daily import run_day
 from schedules.exceptions import HostError
-from schedules.models import ScheduledMessage, SendRun
-from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, perform, why
+from schedules.models import ScheduledMessage
+from tests.integration.talk import DOMAIN, assert_nothing_was_told, school
+from tests.world import TODAY, free_port, make_learner, perform, why
 
 pytestmark = pytest.mark.django_db
 
-DOMAIN = "@learners.example.com"
-NAME = "Alice"
 OPERATOR = "operator@example.org"
 
 
@@ -58,40 +54,6 @@ class DownWhenDelivering(LmsHost):
         return found
 
 
-@pytest.fixture
-def said():
-    """All that any logger says at any level, as a log file would have it, tracebacks included."""
-    out = StringIO()
-    handler = logging.StreamHandler(out)
-    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s %(args)r"))
-    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
-    loggers = [logging.root, *(one for one in loggers if isinstance(one, logging.Logger))]
-    before = [(one, one.level, one.propagate, one.disabled) for one in loggers]
-    for one in loggers:
-        one.setLevel(logging.DEBUG)
-        one.disabled = False
-        one.propagate = True
-    logging.root.addHandler(handler)
-    yield out
-    logging.root.removeHandler(handler)
-    for one, level, propagate, disabled in before:
-        one.setLevel(level)
-        one.propagate, one.disabled = propagate, disabled
-
-
-def school():
-    """One learner for each outcome that does not depend on the channel; returns their site."""
-    site = open_site()
-    garden = make_course()
-    for name in ("alice", "mallory", "trent"):
-        enroll(make_learner(name), garden)
-    enroll(make_learner("bob", email=""), garden)
-    carol = make_learner("carol")
-    enroll(carol, garden)
-    CourseEmailOptout.objects.create(user=carol, course=garden)
-    return site
-
-
 def run(said, **options):
     """Run the day; what is printed or raised counts as said."""
     try:
@@ -102,13 +64,6 @@ def run(said, **options):
 
 def outcomes():
     return {row.user.username: why(row) or row.status for row in ScheduledMessage.objects.select_related("user")}
-
-
-def assert_nothing_was_told(said):
-    ledger = [*ScheduledMessage.objects.values("reason", "detail", "channel"), *SendRun.objects.values("counts")]
-    assert DOMAIN not in json.dumps(ledger)
-    assert "schedules" in said.getvalue()
-    assert [line for line in said.getvalue().splitlines() if DOMAIN in line or NAME in line] == []
 
 
 def use_host(settings, name):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from schedules.exceptions import ConfigurationError, DeliveryError, RateLimited
 from schedules.models import ChannelRate, ScheduledMessage
 from schedules.sending import delivering, rate_limit
 from schedules.values.runs import BINS
+from tests.failing_database import refusing
 from tests.world import TODAY, enroll, make_course, make_learner, open_site
 
 CHANNEL = "django_email"
@@ -25,7 +27,7 @@ NOW = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 def naps(monkeypatch):
     """Seconds that were waited, without waiting."""
     naps = []
-    monkeypatch.setattr(rate_limit.time, "sleep", naps.append)
+    monkeypatch.setattr(time, "sleep", naps.append)
     return naps
 
 
@@ -93,13 +95,9 @@ def test_who_is_not_served_soon_is_sent_away_behind_those_before(naps, rate):
 
 
 @pytest.mark.django_db
-def test_a_database_that_is_busy_makes_the_message_wait(naps, rate, monkeypatch):
-    def busy(*args, **more):
-        raise OperationalError
-
+def test_a_database_that_is_busy_makes_the_message_wait(naps, rate):
     rate(django_email=1)
-    monkeypatch.setattr(rate_limit, "_take", busy)
-    with pytest.raises(DeliveryError) as caught:
+    with refusing(OperationalError(), "UPDATE", "schedules_channelrate"), pytest.raises(DeliveryError) as caught:
         rate_limit.wait(CHANNEL, NOW)
     assert caught.value.is_temporary
 

@@ -1,13 +1,11 @@
 """Who is due (behavior 6), asked of the resolvers themselves."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, CourseEnrollment, CourseMode, Section, SiteConfiguration
 from schedules.finding.facts import Moment
 from schedules.message_types import resolver_for
@@ -19,8 +17,18 @@ from schedules.models import (
     ScheduleExperience,
 )
 from schedules.values.data import CourseLinks, ExperienceType
-from schedules.values.runs import BINS, Run, RunOrigin
-from tests.world import TODAY, enable_deadlines, enroll, make_course, make_learner, open_site, schedule_of, started
+from schedules.values.runs import BINS, RunOrigin
+from tests.world import (
+    TODAY,
+    enable_deadlines,
+    enroll,
+    make_course,
+    make_learner,
+    open_site,
+    resolver,
+    schedule_of,
+    started,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -28,21 +36,9 @@ pytestmark = pytest.mark.django_db
 A_YEAR_LATER = started(-365)
 
 
-def resolver(message_type, site, day_offset):
-    run = Run(
-        message_type=message_type,
-        site_id=site.pk,
-        today=TODAY,
-        day_offset=day_offset,
-        uuid=uuid4(),
-        origin=RunOrigin.DATE,
-    )
-    return resolver_for(message_type)(run, site)
-
-
 def decide(message_type, site, day_offset):
     """All decisions of the day, from all bins. The day was asked for by date, a year ago."""
-    one = resolver(message_type, site, day_offset)
+    one = resolver(site, message_type, day_offset, RunOrigin.DATE)
     return [
         decision
         for number in range(BINS)
@@ -157,9 +153,9 @@ def test_a_course_that_the_host_no_longer_knows_is_not_due():
     assert found("recurring_nudge", site, -3) == {}
 
 
-def test_a_course_that_the_host_has_no_links_for_leads_to_the_dashboard(monkeypatch):
-    monkeypatch.setattr(LmsHost, "course_links", lambda self, keys: {})
-    monkeypatch.setattr(LmsHost, "dashboard_url", lambda self, site_id: "/my-courses")
+def test_a_course_that_the_host_has_no_links_for_leads_to_the_dashboard(change_host):
+    change_host("course_links", lambda answer, keys: {})
+    change_host("dashboard_url", lambda answer, site_id: "/my-courses")
     site = open_site()
     enroll(make_learner(), make_course())
     (decision,) = decide("recurring_nudge", site, -3)
@@ -282,7 +278,7 @@ def test_sections_that_say_nothing_use_up_no_week():
         enroll(make_learner(name), garden, days_ago=days_ago)
 
     def highlights(week):
-        one = resolver("course_update", site, -7 * week)
+        one = resolver(site, "course_update", -7 * week, RunOrigin.DATE)
         ((decision,),) = [
             decide_now(one, schedules, A_YEAR_LATER, Moment.FINDING)
             for number in range(BINS)
@@ -322,7 +318,7 @@ def test_every_learner_is_in_exactly_one_bin_and_whole(settings):
         learner = make_learner(f"learner{number}")
         enroll(learner, bees)
         enroll(learner, garden)
-    one = resolver("recurring_nudge", site, -3)
+    one = resolver(site, "recurring_nudge", -3)
     pages = [page for number in range(BINS) for page in one.batches(number)]
     assert all(len({schedule.user_id for schedule in page}) <= 2 for page in pages)
     seen = [schedule.pk for page in pages for schedule in page]
@@ -335,7 +331,7 @@ def test_it_asks_the_database_as_often_for_fifty_learners_as_for_one():
     enable_deadlines()
 
     def count_queries():
-        one = resolver("recurring_nudge", site, -3)
+        one = resolver(site, "recurring_nudge", -3, RunOrigin.DATE)
         with CaptureQueriesContext(
             connection,
         ) as queries:
@@ -369,7 +365,7 @@ def test_the_same_message_has_the_same_uuid_and_any_other_another():
 
 
 def test_it_reads_from_the_replica_where_there_is_one(settings, monkeypatch):
-    one = resolver("recurring_nudge", open_site(), -3)
+    one = resolver(open_site(), "recurring_nudge", -3)
     assert one._due._rows().db == "default"
     monkeypatch.setitem(settings.DATABASES, "read_replica", {})
     assert one._due._rows().db == "read_replica"

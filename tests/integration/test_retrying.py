@@ -1,25 +1,24 @@
 """What is tried again, when, and for how long; and what is taken over from who died."""
 
+import time
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
-from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from kombu import Producer
 from kombu.exceptions import OperationalError as BrokerError
 from requests import HTTPError
 
 from schedules import api, ledger
-from schedules.contrib.lms.host import LmsHost
-from schedules.exceptions import DeliveryError, HostError, RateLimited, TaskFailed
-from schedules.finding.facts import Moment
-from schedules.management import waiting
-from schedules.message_types.deciding import decide
-from schedules.models import ScheduledMessage, SendRun
-from schedules.sending import ace, delivering, tasks
-from tests.world import TODAY, enroll, make_course, make_learner, open_site, why
+from schedules.exceptions import DeliveryError, HostError
+from schedules.models import ChannelRate, ScheduledMessage, SendRun
+from schedules.sending import ace
+from tests.failing_database import refusing
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform, why
 
 pytestmark = pytest.mark.django_db
 
@@ -134,23 +133,21 @@ def test_who_wants_to_be_asked_again_at_once_is_asked_when_it_is_time(channel):
     assert one().due_at > begun + timedelta(seconds=29)
 
 
-def test_waiting_for_ones_turn_is_no_try(channel, monkeypatch, settings):
-    settings.SCHEDULES = {"RETRY_ATTEMPTS": 2}
+def test_waiting_for_ones_turn_is_no_try(channel, settings):
+    settings.SCHEDULES = {"RETRY_ATTEMPTS": 2, "MESSAGES_PER_SECOND": {"django_email": 1}}
     open_site()
     enroll(make_learner(), make_course())
     turn = timezone.now() + timedelta(minutes=7)
-    later = [RateLimited("channel-refused", "the rate", is_temporary=True, retry_at=turn) for _ in range(3)]
-
-    def wait(*args):
-        if later:
-            raise later.pop()
-
-    monkeypatch.setattr(delivering.rate_limit, "wait", wait)
+    line = ChannelRate.objects.create(channel="django_email", free_at=turn, return_at=turn)
     send()
     assert (one().status, one().due_at, one().attempts) == (Status.CLAIMED, turn, 0)
-    for _ in range(3):
+    for _ in range(2):
         let_time_pass(hours=2)
         api.recover()
+        assert (one().status, one().attempts) == (Status.CLAIMED, 0)
+    line.delete()
+    let_time_pass(hours=2)
+    api.recover()
     assert (one().status, one().attempts) == (Status.SENT, 1)
 
 
@@ -234,26 +231,18 @@ def test_a_refusal_that_is_final_fails_at_once(channel):
     assert (one().status, why(one())) == (Status.FAILED, "channel-refused: 550 no such mailbox")
 
 
-def test_an_lms_that_is_away_for_now_is_asked_again(channel, monkeypatch):
-    site = open_site()
+def test_an_lms_that_is_away_for_now_is_asked_again(channel, change_host):
+    open_site()
     enroll(make_learner(), make_course())
-    run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
-    ledger.open_run(run, timezone.now())
-    resolver = tasks.resolver_for("recurring_nudge")(run, site)
-    decisions = [
-        d
-        for number in range(24)
-        for page in resolver.batches(number)
-        for d in decide(resolver, page, timezone.now(), Moment.FINDING)
-    ]
-    ids = [str(uuid) for uuid in ledger.claim(run, [d.entry for d in decisions], timezone.now())]
+    errors = [HostError("the LMS is restarting", is_temporary=True)]
 
-    def be_away(self, user_ids):
-        raise HostError("the LMS is restarting", is_temporary=True)
+    def be_away_once(answer, user_ids):
+        if errors and ScheduledMessage.objects.exists():  # it is found, and to be delivered
+            raise errors.pop()
+        return answer(user_ids)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(LmsHost, "learners", be_away)
-        assert delivering.deliver_batch(run, ids, timezone.now()).pending == 1
+    change_host("learners", be_away_once)
+    send()
     assert (one().status, why(one())) == (Status.CLAIMED, "host-error: the LMS is restarting")
     let_time_pass(hours=1)
     api.recover()
@@ -281,32 +270,35 @@ def test_a_dead_workers_messages_are_taken_over_when_its_lease_ran_out(channel):
     assert one().status == Status.SENT
 
 
-def test_what_the_broker_lost_is_handed_out_again(channel, monkeypatch):
+def test_what_the_broker_lost_is_handed_out_again(channel, broker):
     open_site()
     enroll(make_learner(), make_course())
-    with monkeypatch.context() as patch:
-        patch.setattr(tasks.resolve_bin, "apply_async", lambda **_: None)
-        send()
-    assert not ScheduledMessage.objects.exists()
-    with monkeypatch.context() as patch:
-        patch.setattr(tasks.deliver_batch, "apply_async", lambda **_: None)
-        let_time_pass(hours=1)
-        api.recover()
-        api.recover()
-    assert one().status == Status.CLAIMED
-    assert channel == []
+    send()
+    assert broker()  # which loses it
     let_time_pass(hours=1)
     api.recover()
+    api.recover()
+    bins = broker()
+    assert {name for name, _ in bins} == {"schedules.tasks.resolve_bin"}
+    perform(bins)
+    assert [name for name, _ in broker()] == ["schedules.tasks.deliver_batch"]  # and again
+    let_time_pass(hours=1)
+    api.recover()
+    assert (one().status, channel) == (Status.CLAIMED, [])
+    perform(broker())
     assert one().status == Status.SENT
     assert not SendRun.objects.filter(finished_at=None).exists()
 
 
-def test_a_run_whose_last_worker_died_before_it_said_so_is_finished_later(channel, monkeypatch):
+def test_a_run_whose_last_worker_died_before_it_said_so_is_finished_later(channel, broker):
     open_site()
     enroll(make_learner(), make_course())
-    with monkeypatch.context() as patch:
-        patch.setattr(ledger, "finalize", lambda *_: None)
-        send()
+    send()
+    with refusing(KeyboardInterrupt(), 'UPDATE "schedules_sendrun"', '"finished_at"'):
+        while queued := broker():
+            for task in queued:
+                with suppress(KeyboardInterrupt):
+                    perform([task])
     assert SendRun.objects.filter(finished_at=None).count() == 2
     let_time_pass(hours=1)
     api.recover()
@@ -320,15 +312,13 @@ def test_recovering_with_unusable_settings_is_refused_in_one_line(settings):
         call_command("recover_messages")
 
 
-def test_bins_of_long_ago_are_left_alone(channel, monkeypatch):
+def test_bins_of_long_ago_are_left_alone(channel, broker):
     open_site()
-    enroll(make_learner(), make_course())
-    with monkeypatch.context() as patch:
-        patch.setattr(tasks.resolve_bin, "apply_async", lambda **_: None)
-        send()
+    send()
+    assert broker()  # which loses it
     let_time_pass(days=4)
     api.recover()
-    assert not ScheduledMessage.objects.exists()
+    assert broker() == []
 
 
 def test_two_who_take_over_at_once_get_different_messages(channel):
@@ -350,7 +340,7 @@ def test_a_batch_that_is_slow_gives_back_what_is_left(channel, monkeypatch):
     for number in range(1, 4):
         enroll(make_learner(f"learner{number}", pk=24 * number), garden)
     hours = iter(range(1000))
-    monkeypatch.setattr(delivering.time, "monotonic", lambda: next(hours) * 3600)
+    monkeypatch.setattr(time, "monotonic", lambda: next(hours) * 3600)
     assert "pending" in send()
     assert len(channel) == 1
     waiting_ones = ScheduledMessage.objects.filter(status=Status.CLAIMED)
@@ -368,7 +358,7 @@ def test_a_test_that_is_slow_gives_nothing_back_for_it_holds_nothing(channel, mo
     for number in range(1, 4):
         enroll(make_learner(f"learner{number}", pk=24 * number), garden)
     hours = iter(range(1000))
-    monkeypatch.setattr(delivering.time, "monotonic", lambda: next(hours) * 3600)
+    monkeypatch.setattr(time, "monotonic", lambda: next(hours) * 3600)
     send(override_recipient_email="me@example.org")
     assert len(channel) == 3
 
@@ -391,7 +381,7 @@ def test_waiting_shows_how_far_it_is_until_everything_is_settled(channel, monkey
         assert len(looks) < 50
         let_time_pass(minutes=1)
 
-    monkeypatch.setattr(waiting.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), wait=True, stdout=out)
     assert one().status == Status.SENT
     assert looks
@@ -399,39 +389,46 @@ def test_waiting_shows_how_far_it_is_until_everything_is_settled(channel, monkey
     assert "recurringnudge_day3   -3   1      0             1" in out.getvalue()
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        OperationalError("gone"),
-        InterfaceError("closed"),
-        BrokerError("refused"),
-        TaskFailed(BrokerError("refused")),
-    ],
-)
-def test_waiting_outlasts_a_database_or_a_broker_that_is_away(channel, monkeypatch, error):
+LOOK = ('FROM "schedules_sendrun"', '"uuid" IN (')
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")])
+def test_waiting_outlasts_a_database_that_is_away(channel, monkeypatch, error):
     open_site()
     enroll(make_learner(), make_course())
-    is_finished, refusals = api.is_finished, [error, error]
+    looks = []
+    monkeypatch.setattr(time, "sleep", looks.append)
+    with refusing(error, *LOOK, times=2):
+        assert "recurringnudge_day3   -3   1      0             1" in send(wait=True)
+    assert len(looks) == 2
 
-    def be_away(reports):
-        if refusals:
-            raise refusals.pop()
-        return is_finished(reports)
 
-    monkeypatch.setattr(api, "is_finished", be_away)
-    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
+def test_waiting_outlasts_a_broker_that_is_away(channel, broker, monkeypatch):
+    """It loses a batch, and takes no other at first."""
+    open_site()
+    enroll(make_learner(), make_course())
+    publish, refused = Producer.publish, []
+
+    def refuse_once(self, *arguments, **options):
+        if not refused and ScheduledMessage.objects.exclude(leased_until=None).exists():
+            refused.append("a batch")
+            raise BrokerError("refused")
+        return publish(self, *arguments, **options)
+
+    def sleep(seconds):
+        let_time_pass(hours=1)
+        perform([task for task in broker() if refused or task[0] == "schedules.tasks.resolve_bin"])
+        monkeypatch.setattr(Producer, "publish", refuse_once)
+
+    monkeypatch.setattr(time, "sleep", sleep)
     assert "recurringnudge_day3   -3   1      0             1" in send(wait=True)
+    assert refused
 
 
 def test_waiting_does_not_outlast_one_that_stays_away(channel, monkeypatch):
     open_site()
-
-    def be_away(reports):
-        raise OperationalError("gone")
-
-    monkeypatch.setattr(api, "is_finished", be_away)
-    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
-    with pytest.raises(OperationalError):
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with refusing(OperationalError("gone"), *LOOK), pytest.raises(OperationalError):
         send(wait=True)
 
 

@@ -7,15 +7,14 @@ from uuid import uuid4
 import pytest
 from celery import current_app
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from schedules import api, ledger
-from schedules.exceptions import ConfigurationError
 from schedules.models import ScheduledMessage, SendRun
-from schedules.sending import delivering
 from schedules.values.runs import Run
+from tests.failing_database import refusing
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform
 
 pytestmark = pytest.mark.django_db
@@ -90,19 +89,17 @@ def test_a_bin_is_delivered_in_batches(broker, settings, email_channel):
     assert len(email_channel) == 5
 
 
-def test_a_batch_that_fails_stops_no_other_and_is_reported(email_channel, monkeypatch):
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_fails_stops_no_other_and_is_reported(email_channel):
     open_site()
     garden = make_course()
     for number in (1, 2):
         enroll(make_learner(f"learner{number}", pk=number), garden)
-    deliver = delivering.deliver_batch
-
-    def fail_once(*args):
-        monkeypatch.setattr(delivering, "deliver_batch", deliver)
-        raise ConfigurationError("no such thing")
-
-    monkeypatch.setattr(delivering, "deliver_batch", fail_once)
-    with pytest.raises(CommandError, match=r"^1 bins failed; .*what was sent is not sent twice"):
+    is_leased = ('UPDATE "schedules_scheduledmessage"', '"leased_until"')
+    with (
+        refusing(DataError("no such thing"), *is_leased, times=1),
+        pytest.raises(CommandError, match=r"^1 bins failed; .*what was sent is not sent twice"),
+    ):
         run()
     assert sorted(ScheduledMessage.objects.values_list("status", flat=True)) == ["claimed", "sent"]
     assert SendRun.objects.get(day_offset=-3).finished_at is None

@@ -1,5 +1,7 @@
 """Nothing of ours harms an enrollment: our work follows the caller's commit, and waits for who is in its way."""
 
+import random
+import time
 from contextlib import suppress
 
 import pytest
@@ -9,9 +11,9 @@ from django.urls import reverse
 from schedules import api, signals
 from schedules.contrib.lms.models import CourseEnrollment
 from schedules.database import transactions
-from schedules.enrolling import creating
 from schedules.models import HoldBack, OptOut, Schedule, ScheduleExperience
 from schedules.optouts import OptOutScope
+from tests.failing_database import refusing
 from tests.world import enroll, make_course, make_learner, open_site, started
 
 pytestmark = pytest.mark.django_db
@@ -43,18 +45,6 @@ def other():
     del connections.databases[alias]
 
 
-def refusing(error, words):
-    """The database raises `error` the first time that a statement has all these words."""
-    left = [error]
-
-    def refuse(execute, sql, *more):
-        if left and all(word in sql for word in words):
-            raise left.pop()
-        return execute(sql, *more)
-
-    return connection.execute_wrapper(refuse)
-
-
 def broken_query(*_, **__):
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM no_such_table")
@@ -81,10 +71,10 @@ def test_nothing_is_written_where_the_caller_rolls_back():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_breaks_a_transaction_of_ours_leaves_the_callers_whole(monkeypatch):
+def test_what_breaks_a_transaction_of_ours_leaves_the_callers_whole(change_host):
     open_site()
     alice, bob, garden = make_learner(), make_learner("bob"), make_course()
-    monkeypatch.setattr(creating, "upgrade_deadline", broken_query)
+    change_host("verified_modes", broken_query)
     with transaction.atomic():
         enroll(alice, garden)
         enroll(bob, garden)
@@ -125,15 +115,15 @@ def test_it_waits_for_the_last_of_them(other):
 def test_who_is_in_the_way_is_waited_for(error, words):
     open_site()
     alice, garden = make_learner(), make_course()
-    with refusing(error, words):
+    with refusing(error, *words, times=1):
         enroll(alice, garden)
     assert ScheduleExperience.objects.get().schedule.user == alice
 
 
 def test_a_crowd_disperses(monkeypatch):
     bounds, fails = [], iter(range(15))
-    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(transactions.random, "uniform", lambda least, most: bounds.append(most) or 0)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(random, "uniform", lambda least, most: bounds.append(most) or 0)
 
     def work():
         if next(fails, None) is not None:
@@ -148,7 +138,7 @@ def test_a_crowd_disperses(monkeypatch):
 def test_a_hold_back_too_is_tried_again():
     open_site(hold_back_ratio=1)
     alice, garden = make_learner(), make_course()
-    with refusing(OperationalError(1213, "Deadlock found"), ["INSERT", "schedules_holdback"]):
+    with refusing(OperationalError(1213, "Deadlock found"), "INSERT", "schedules_holdback", times=1):
         enroll(alice, garden)
     assert HoldBack.objects.get().user == alice
 
@@ -193,14 +183,16 @@ def test_a_host_that_breaks_its_transaction_at_a_wish_does_not_lose_it():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_enrollment_in_a_request_that_is_a_transaction(client, monkeypatch):
+def test_an_enrollment_in_a_request_that_is_a_transaction(client, change_host, monkeypatch):
     open_site()
-    alice, garden = make_learner(), make_course()
+    alice, garden = make_learner(), make_course(weeks=[["Dig"]])
     client.force_login(alice)
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
-    monkeypatch.setattr(creating, "is_held_back", broken_query)
+    change_host("sections", broken_query)  # which is asked in our own transaction
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     client.post(reverse("schedules_lms:enrollment", args=[garden.pk]), {"is_active": "yes"})
     assert CourseEnrollment.objects.get().user == alice
+    assert not Schedule.objects.exists()
     monkeypatch.undo()
     api.learner_enrolled(alice.pk, str(garden.pk), enrolled_at=started(3), now=started(0))
     assert Schedule.objects.get().user == alice

@@ -9,7 +9,6 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from schedules import api, signals
-from schedules.contrib.lms.host import LmsHost
 from schedules.contrib.lms.models import CourseEmailOptout, SiteConfiguration
 from schedules.exceptions import HostError
 from schedules.models import OptOut, ScheduledMessage
@@ -317,8 +316,8 @@ def test_the_lms_own_opt_out_is_shown_and_taken_back(client, site, alice, garden
     assert not CourseEmailOptout.objects.exists()
 
 
-def test_an_lms_that_does_not_take_its_opt_out_back_is_named(client, site, alice, garden, monkeypatch):
-    monkeypatch.setattr(LmsHost, "opt_outs", lambda self, keys: set(keys))
+def test_an_lms_that_does_not_take_its_opt_out_back_is_named(client, site, alice, garden, change_host):
+    change_host("opt_outs", lambda answer, keys: set(keys))
     text = text_of(client.post(link(site, alice, garden), {"again": of_course(garden)}))
     assert "These e-mails are still stopped Your own settings on the platform stop e-mails about this course." in text
 
@@ -334,14 +333,14 @@ def test_what_comes_again_is_not_said_of_what_all_stops_or_of_a_part(client, sit
 
 
 @pytest.mark.parametrize("error", [HostError("away", is_temporary=True), RuntimeError("broken")])
-def test_a_learner_can_leave_while_the_lms_is_away(client, school, monkeypatch, error):
+def test_a_learner_can_leave_while_the_lms_is_away(client, school, change_host, error):
     garden = school[-1]
 
-    def fail(self, *_):
+    def fail(*_):
         raise error
 
     for question in ("courses", "opt_outs", "site_values", "dashboard_url"):
-        monkeypatch.setattr(LmsHost, question, fail)
+        change_host(question, fail)
     answer = client.post(link(*school), {"stop": of_course(garden)})
     assert str(garden.pk) in text_of(answer)
     assert wishes() == {("alice", str(garden.pk), "")}
@@ -407,9 +406,9 @@ def test_both_mail_channels_carry_the_headers_and_an_address_of_the_sites(client
 
 
 @pytest.mark.urls("tests.integration.admin_urls")
-def test_a_project_without_the_page_has_no_link_and_no_headers(site, alice, garden, email_channel, monkeypatch):
-    monkeypatch.setattr(LmsHost, "dashboard_url", lambda self, site_id: "/dashboard")
-    monkeypatch.setattr(LmsHost, "course_links", lambda self, keys: {})
+def test_a_project_without_the_page_has_no_link_and_no_headers(site, alice, garden, email_channel, change_host):
+    change_host("dashboard_url", lambda answer, site_id: "/dashboard")
+    change_host("course_links", lambda answer, keys: {})
     send_nudges()
     (email,) = email_channel
     assert [name for name in email.extra_headers if name.startswith("List-")] == []

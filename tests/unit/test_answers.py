@@ -26,7 +26,7 @@ from schedules.host import (
 )
 from schedules.testing import FakeHost
 from schedules.values.answers import is_outage
-from tests.unit.test_fake_host import TestContract as _Contract
+from tests.unit.fake_school import SCHOOL, SchoolContract
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
 RIGHT = {
@@ -376,13 +376,13 @@ PLACES = {
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in WRONG.items() for name in names])
 def test_the_contract_asks_for_each_fields_type_and_says_what_was_asked_and_answered(kind, name):
-    contract = _Contract()
+    contract = SchoolContract()
     question = PLACES[kind]
 
     def answer(self, keys):
         return {key: kind(**{**RIGHT[kind], name: WRONG[kind][name][-1]}) for key in keys}
 
-    contract.host = type("Lms", (type(contract.host),), {question: answer})(**vars(_contract_school()))
+    contract.host = type("Lms", (type(contract.host),), {question: answer})(**SCHOOL)
     said = []
     for test in (test for test in dir(contract) if test.startswith("test_")):
         try:
@@ -390,11 +390,3 @@ def test_the_contract_asks_for_each_fields_type_and_says_what_was_asked_and_answ
         except AssertionError as error:
             said.append(str(error))
     assert any(f"Lms.{question}([" in line and f"{name} is " in line for line in said)
-
-
-def _contract_school():
-    from types import SimpleNamespace
-
-    from tests.unit.test_fake_host import SCHOOL
-
-    return SimpleNamespace(**SCHOOL)
