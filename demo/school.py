@@ -122,11 +122,11 @@ def _make_learners(chance: random.Random) -> Iterator[User]:
 
 def _enroll(learners: Sequence[User], courses: Sequence[Course], today: date, chance: random.Random) -> None:
     """Two days in three matter to a message; some learners began two or three courses on one day."""
-    telling = [course for course, row in zip(courses, catalog.COURSES, strict=True) if row.sections]
-    others = [course for course in courses if course not in telling]
+    updated = [course for course, row in zip(courses, catalog.COURSES, strict=True) if row.sections]
+    others = [course for course in courses if course not in updated]
     # Day 19 is that of the upgrade reminder: two days before a deadline of 21 days.
     nudges = [(others, days) for days in (3, 10, 19)]
-    plan = cycle([*nudges, *((telling, 7 * week) for week in range(1, 12)), *nudges, *nudges])
+    plan = cycle([*nudges, *((updated, 7 * week) for week in range(1, 12)), *nudges, *nudges])
     for learner, (choice, days) in zip(learners, islice(plan, len(learners)), strict=True):
         for course in chance.sample(list(choice), k=chance.choices([1, 2, 3], [6, 3, 1])[0]):
             CourseEnrollment.objects.create(user=learner, course=course, created=_at(today, days=-days))

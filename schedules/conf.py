@@ -258,6 +258,8 @@ class Conf:
 
 
 #: Each key of `SCHEDULES` with its declaration, in the order of this module.
-SETTINGS: Mapping[str, Setting[Any]] = {one.key: one for one in vars(Conf).values() if isinstance(one, Setting)}
+SETTINGS: Mapping[str, Setting[Any]] = {
+    setting.key: setting for setting in vars(Conf).values() if isinstance(setting, Setting)
+}
 
 conf = Conf()

@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 from schedules.conf import conf
 from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.values import answers
-from schedules.values.answers import BadAnswerError, Kind, Question, sequences_of, telling_outages, values_of
+from schedules.values.answers import BadAnswerError, Question, Shape, outages_as_host_errors, sequences_of, values_of
 from schedules.values.data import (
     Course,
     CourseLinks,
@@ -127,8 +127,8 @@ class CheckedHost(Host):
     def _question(self, method: str) -> Question:
         return Question(self._host, method)
 
-    def _mapping(self, method: str, keys: Collection[Any], kind: Kind) -> dict[Any, Any]:
-        return answers.mapping(self._question(method), keys, *kind)
+    def _mapping(self, method: str, keys: Collection[Any], shape: Shape) -> dict[Any, Any]:
+        return answers.mapping(self._question(method), keys, *shape)
 
     def courses(self, course_ids: Collection[str]) -> Mapping[str, Course]:
         return self._mapping("courses", course_ids, values_of(Course, "id"))
@@ -204,7 +204,7 @@ def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K])
     if not keys:
         return Answers({}, {})
     try:
-        with telling_outages(question):
+        with outages_as_host_errors(question):
             return Answers(question(keys), {})
     except ConfigurationError:
         raise
@@ -216,8 +216,8 @@ def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K])
             raise
         if len(keys) == 1:
             log.warning("The host failed at %s: %s", question.__name__, redacted_traceback(error))
-            said = str(error) if isinstance(error, HostError) else type(error).__name__
-            return Answers({}, dict.fromkeys(keys, said))
+            fault = str(error) if isinstance(error, HostError) else type(error).__name__
+            return Answers({}, dict.fromkeys(keys, fault))
     listed = list(keys)
     halves = [ask(question, half) for half in (listed[: len(listed) // 2], listed[len(listed) // 2 :])]
     return Answers(

@@ -49,26 +49,26 @@ class CourseOptOuts:
 def opt_out(user_id: int, scope: OptOutScope) -> None:
     """The learner wants no such e-mails. Saying it twice changes nothing. Side effect: tells the host."""
     OptOut.objects.get_or_create(user_id=user_id, **_fields(scope))
-    _tell(signals.learner_opted_out, user_id, scope)
+    _send_signal(signals.learner_opted_out, user_id, scope)
 
 
 def opt_in(user_id: int, scope: OptOutScope) -> None:
     """Takes back the opt-out of exactly this scope; wider and narrower ones stay. Side effect: tells the host."""
     OptOut.objects.filter(user_id=user_id, **_fields(scope)).delete()
-    _tell(signals.learner_opted_in, user_id, scope)
+    _send_signal(signals.learner_opted_in, user_id, scope)
 
 
 def _fields(scope: OptOutScope) -> dict[str, Any]:
     return {"site_id": scope.site_id, "course_id": scope.course_id, "message_type": scope.message_type}
 
 
-def _tell(signal: Signal, user_id: int, scope: OptOutScope) -> None:
+def _send_signal(signal: Signal, user_id: int, scope: OptOutScope) -> None:
     """The host's troubles are not the learner's: it hears of a wish that is kept, and what it raises is logged.
 
     Not by `send_robust`, which logs the words of the error itself; they may hold an address.
     """
-    tell = partial(signal.send, sender=OptOut, user_id=user_id, **_fields(scope))
-    after_commit(tell, "The host failed at the wish of learner %s", user_id)
+    send = partial(signal.send, sender=OptOut, user_id=user_id, **_fields(scope))
+    after_commit(send, "The host failed at the wish of learner %s", user_id)
 
 
 # Reading --------------------------------------------------------------------------------------------
@@ -137,5 +137,5 @@ def _all_opt_outs(user_id: int, keys: Collection[EnrollmentKey]) -> set[Enrollme
     if OptOut.objects.filter(user_id=user_id, message_type="").exists():
         courses = answer_to(host.courses, {course_id for _, course_id in keys})
         about = opt_outs_about(user_id, {course_id: course.org for course_id, course in courses.items()})
-        opt_outs |= {(user_id, course_id) for course_id, one in about.items() if one.is_stopped}
+        opt_outs |= {(user_id, course_id) for course_id, found in about.items() if found.is_stopped}
     return opt_outs

@@ -84,8 +84,8 @@ class HostContract:
             (CourseLinks, self.asked.course_links([self.key])[self.key]),
             *((Section, section) for section in self.asked.sections([self.course_id])[self.course_id]),
         ]
-        for kind, answer in answers:
-            assert type(answer) is kind, f"{answer!r} is no {kind.__name__}"
+        for cls, answer in answers:
+            assert type(answer) is cls, f"{answer!r} is no {cls.__name__}"
             check_fields(answer)
 
     def test_it_tells_the_highlights_and_the_opt_out(self) -> None:
@@ -143,7 +143,7 @@ class HostContract:
     def test_site_values_map_ids_to_mappings(self) -> None:
         values = self.asked.site_values()
         assert self.site_id in values
-        assert all(isinstance(one, Mapping) for one in values.values())
+        assert all(isinstance(site_values, Mapping) for site_values in values.values())
 
 
 class _Asked:

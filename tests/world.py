@@ -113,5 +113,5 @@ def perform(queued: Iterable[tuple[str, dict[str, Any]]]) -> None:
 
 def why(row):
     """A ledger row's reason and, after it, what was said about it."""
-    said = row.detail.get("said", "")
+    said = row.detail.get("answer", "")
     return f"{row.reason}: {said}" if said else row.reason

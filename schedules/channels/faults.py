@@ -140,8 +140,8 @@ def _by_smtp(error: BaseException, addresses: tuple[str, ...]) -> DeliveryError 
         case SMTPServerDisconnected():
             found = _in_doubt(type(error).__name__)
         case SMTPException():  # no STARTTLS, no way to log in that both know
-            said = without_addresses(one_line(str(error)), *addresses)
-            found = ChannelUnavailable(FailReason.CHANNEL_ERROR, f"{type(error).__name__}: {said}"[:150])
+            answer = without_addresses(one_line(str(error)), *addresses)
+            found = ChannelUnavailable(FailReason.CHANNEL_ERROR, f"{type(error).__name__}: {answer}"[:150])
     return found
 
 
@@ -174,8 +174,8 @@ def _text(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> str:
 def _by_http(error: BaseException, name: str) -> DeliveryError | None:
     """`name`: of the outermost error, which says by its class whose answer it was."""
     response = getattr(error, "response", None)
-    said = response if isinstance(response, Mapping) else {}
-    code = str(_inside(said, "Error", "Code") or "")
+    answer = response if isinstance(response, Mapping) else {}
+    code = str(_inside(answer, "Error", "Code") or "")
     status = _status(error, response)
     if not code and status is None:
         return None
@@ -193,16 +193,16 @@ def _status(error: BaseException, response: Any) -> int | None:
     found = [getattr(holder, name, None) for holder in holders for name in _STATUS_NAMES]
     found.append(_inside(response, "ResponseMetadata", "HTTPStatusCode"))
     return next(
-        (int(one) for one in found if type(one) is not bool and isinstance(one, int) and 400 <= one < 600), None
+        (int(code) for code in found if type(code) is not bool and isinstance(code, int) and 400 <= code < 600), None
     )
 
 
 def _retry_after(response: Any, now: datetime) -> datetime | None:
     """When the service wants to be asked again (RFC 9110, 10.2.3); `None` if it does not say, or is past."""
     headers = getattr(response, "headers", None) or _inside(response, "ResponseMetadata", "HTTPHeaders") or {}
-    said = next((str(value) for key, value in headers.items() if str(key).lower() == "retry-after"), "").strip()
+    answer = next((str(value) for key, value in headers.items() if str(key).lower() == "retry-after"), "").strip()
     try:
-        at = now + timedelta(seconds=int(said)) if said.isdecimal() else parsedate_to_datetime(said)
+        at = now + timedelta(seconds=int(answer)) if answer.isdecimal() else parsedate_to_datetime(answer)
     except (OverflowError, TypeError, ValueError):
         return None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
@@ -220,12 +220,12 @@ def _inside(value: Any, *keys: str) -> Any:
 
 def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None:
     """What errors without an answer mean; `None` where nobody can name them."""
-    names = " ".join(kind.__name__ for link in links for kind in type(link).__mro__)
+    names = " ".join(cls.__name__ for link in links for cls in type(link).__mro__)
     setup = next((link for link in links if isinstance(link, ImproperlyConfigured)), None)
     found: DeliveryError | None = None
     if setup is not None:
-        said = without_addresses(one_line(str(setup)))[:150]
-        found = ChannelUnavailable(FailReason.CHANNEL_ERROR, f"{type(setup).__name__}: {said}")
+        answer = without_addresses(one_line(str(setup)))[:150]
+        found = ChannelUnavailable(FailReason.CHANNEL_ERROR, f"{type(setup).__name__}: {answer}")
     elif any(map(_is_unreachable, links)) or _NAMED_UNREACHABLE.search(names):
         found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name)
     elif _NAMED_REFUSAL.search(names):

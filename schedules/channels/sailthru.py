@@ -89,9 +89,9 @@ def _failure(response: Any, address: str) -> SchedulesError | None:
     return _refusal(code, status, without_addresses(str(body.get("errormsg", "")), address))
 
 
-def _refusal(code: int | None, status: int, said: str) -> DeliveryError:
+def _refusal(code: int | None, status: int, answer: str) -> DeliveryError:
     """Of our access, of this message, or of either: Sailthru has one code for all that has none."""
-    detail = f"Sailthru error {code}: {said}"
+    detail = f"Sailthru error {code}: {answer}"
     if code in _ACCESS or status == HTTPStatus.UNAUTHORIZED:
         return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail)
     return _in_doubt(detail) if code == _OTHER_ERROR else DeliveryError(FailReason.CHANNEL_REFUSED, detail)

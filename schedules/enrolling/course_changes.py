@@ -54,7 +54,7 @@ class _Change:
 
 def remember(course_id: str, facts: Collection[CourseFact], now: datetime) -> None:
     """Keep that the course changed. Where an earlier change is under way, its facts count, too, and all begins anew."""
-    told = {CourseFact(fact).value for fact in facts}
+    changed_facts = {CourseFact(fact).value for fact in facts}
     # Not counted: a worker may still have in mind a change that is done and gone.
     new = {"version": secrets.randbelow(2**31), "leased_until": now + timedelta(seconds=conf.lease_seconds)}
 
@@ -63,9 +63,9 @@ def remember(course_id: str, facts: Collection[CourseFact], now: datetime) -> No
         # No lock on what is not there: MariaDB would lock the gap.
         row = rows.select_for_update().first() if rows.exists() else None
         if row is None:
-            rows.create(course_id=course_id, facts=sorted(told), **new)
+            rows.create(course_id=course_id, facts=sorted(changed_facts), **new)
         else:
-            rows.update(facts=sorted(told | set(row.facts)), last_schedule_id=0, last_hold_back_id=0, **new)
+            rows.update(facts=sorted(changed_facts | set(row.facts)), last_schedule_id=0, last_hold_back_id=0, **new)
 
     in_own_transaction(store, database())
 

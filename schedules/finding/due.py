@@ -47,7 +47,7 @@ class DueSchedules:
     def _rows(self) -> QuerySet[Schedule]:
         begins, ends = day_bounds(self.run.target_date, conf.time_zone)
         span = Q((f"{self.date_field}__gte", begins), (f"{self.date_field}__lt", ends))
-        experience = Q(experience__experience_type__in=[one.value for one in self.experiences])
+        experience = Q(experience__experience_type__in=[wanted.value for wanted in self.experiences])
         if ExperienceType.DEFAULT in self.experiences:
             experience |= Q(experience=None)
         database = READ_REPLICA if READ_REPLICA in settings.DATABASES else DEFAULT_DB_ALIAS

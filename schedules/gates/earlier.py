@@ -23,7 +23,7 @@ class NotAlreadyTold(Gate):
     remedy = gettext_lazy("Nothing needs to be done: a date moved, and the learner knows already.")
 
     def look(self, due: Schedule, facts: Facts, clock: datetime) -> Answer:
-        sent = [one.sent_at for one in facts.earlier(due) if one.sent_at is not None and one.is_about(due)]
+        sent = [row.sent_at for row in facts.earlier(due) if row.sent_at is not None and row.is_about(due)]
         return no(course_id=due.course_id, sent_at=max(sent)) if sent else yes()
 
     def explain(self, seen: Mapping[str, Any]) -> str:

@@ -157,7 +157,7 @@ def record_all(outcomes: Mapping[UUID, Outcome], now: datetime) -> None:
 
     A statement for all details, which differ most, and then one for each outcome.
     """
-    rows = [ScheduledMessage(pk=uuid, detail=dict(one.detail or ())) for uuid, one in outcomes.items()]
+    rows = [ScheduledMessage(pk=uuid, detail=dict(outcome.detail or ())) for uuid, outcome in outcomes.items()]
     message_rows().filter(status=Status.CLAIMED).bulk_update(rows, ["detail"])
     groups: defaultdict[Outcome, list[UUID]] = defaultdict(list)
     for uuid, outcome in outcomes.items():

@@ -99,7 +99,7 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
             failed=failed[site.pk],
             problems=(
                 *(troubles[site.pk] if any(one.is_delivering for one in types[site.pk]) else ()),
-                *_silences(types[site.pk], {kind for site_id, kind in ran if site_id == site.pk}, now),
+                *_silences(types[site.pk], {message_type for site_id, message_type in ran if site_id == site.pk}, now),
                 *_stuck(unsettled[site.pk]["stuck"]),
                 *_too_many_failed(tried[site.pk]),
             ),
@@ -113,18 +113,18 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
 
 def channel_troubles(site_ids: Collection[int]) -> dict[int, list[str]]:
     """Site's id -> a line for all that keeps its messages from leaving by the channel of the settings."""
-    # Translators: since is a date and time in UTC; said are the words of a mail server, or of a program.
+    # Translators: since is a date and time in UTC; answer are the words of a mail server, or of a program.
     texts = {
-        True: gettext("The channel %(channel)s takes no messages, since %(since)s: %(said)s"),
-        False: gettext("The channel %(channel)s takes no messages of this site's sender, since %(since)s: %(said)s"),
+        True: gettext("The channel %(channel)s takes no messages, since %(since)s: %(answer)s"),
+        False: gettext("The channel %(channel)s takes no messages of this site's sender, since %(since)s: %(answer)s"),
     }
     remedy = gettext("They wait. Mend it, and send a test, which is tried at once.")
     rows = ChannelTrouble.objects.filter(channel=conf.default_channel, site_id__in=(0, *site_ids)).order_by("site_id")
     found: dict[int, list[str]] = {site_id: [] for site_id in site_ids}
     for row in rows:
         since = row.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-        said = {"channel": row.channel, "since": f"{since} UTC", "said": row.said or row.reason}
-        text = texts[row.site_id == 0] % said
+        values = {"channel": row.channel, "since": f"{since} UTC", "answer": row.answer or row.reason}
+        text = texts[row.site_id == 0] % values
         for site_id in site_ids if row.site_id == 0 else (row.site_id,):
             found[site_id].append(f"{text.rstrip('.')}. {remedy}")
     return found
@@ -194,8 +194,8 @@ def _last_runs(ids: Collection[int]) -> dict[tuple[int, str], LastRun]:
     finished = SendRun.objects.filter(site__in=ids, finished_at__isnull=False).order_by()
     latest = finished.values_list("site", "message_type").annotate(latest=Max("started_at"))
     wanted = Q(pk=None)
-    for site_id, kind, started_at in latest:
-        wanted |= Q(site=site_id, message_type=kind, started_at=started_at)
+    for site_id, message_type, started_at in latest:
+        wanted |= Q(site=site_id, message_type=message_type, started_at=started_at)
     groups: defaultdict[tuple[int, str], list[SendRun]] = defaultdict(list)
     for run in finished.filter(wanted):
         groups[run.site_id, run.message_type].append(run)
@@ -217,7 +217,11 @@ def _ran_lately(ids: Collection[int], now: datetime) -> set[tuple[int, str]]:
     """(site's id, message type) of the runs for their own day that finished lately (behavior 6.7)."""
     runs = SendRun.objects.filter(site__in=ids, finished_at__gte=now - MAX_BETWEEN_RUNS).order_by()
     rows = runs.values_list("site", "message_type", "date", "started_at")
-    return {(site_id, kind) for site_id, kind, day, started in rows if day_of(started, conf.time_zone) == day}
+    return {
+        (site_id, message_type)
+        for site_id, message_type, day, started in rows
+        if day_of(started, conf.time_zone) == day
+    }
 
 
 def _unsettled(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]:

@@ -71,7 +71,7 @@ def decide(resolver: Resolver, schedules: Collection[Schedule], now: datetime, m
         groups[due.user_id, due.pk if resolver.is_per_course else None].append(due)
     gates = gates_of(type(resolver))
     decisions = (_decide(resolver, group, gates, facts, clock) for group in groups.values())
-    return [one for one in decisions if one is not None]
+    return [decision for decision in decisions if decision is not None]
 
 
 def _decide(
@@ -89,7 +89,7 @@ def _decide(
         else:
             learner = facts.learner(group.left[0])
             courses = _courses(resolver, group.left, facts, clock)
-            must_wait = any(one.is_about(due) for due in group.left for one in facts.earlier(due))
+            must_wait = any(message.is_about(due) for due in group.left for message in facts.earlier(due))
     except (ConfigurationError, HostError) as error:
         if isinstance(error, ConfigurationError) or error.is_temporary:
             raise
@@ -157,7 +157,7 @@ def _courses(
         for due in schedules
         if (course := facts.course(due)) is not None  # so says a gate
     ]
-    return tuple(sorted(found, key=lambda one: (one.course.name, one.course.id)))
+    return tuple(sorted(found, key=lambda due: (due.course.name, due.course.id)))
 
 
 def _uuid(resolver: Resolver, due: Schedule, moment: Moment) -> UUID:

@@ -11,7 +11,7 @@ from schedules.exceptions import ConfigurationError
 T = TypeVar("T")
 
 
-def imported(key: str, path: str, kind: type[T]) -> type[T]:
+def imported(key: str, path: str, cls: type[T]) -> type[T]:
     """The subclass of `kind` at `path`, which `SCHEDULES[key]` names. Raises `ConfigurationError` if there is none."""
     try:
         found = import_string(path)
@@ -19,6 +19,6 @@ def imported(key: str, path: str, kind: type[T]) -> type[T]:
         raise ConfigurationError(
             f"SCHEDULES[{key!r}] names {path!r}, which cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    if not (isinstance(found, type) and issubclass(found, kind)):
-        raise ConfigurationError(f"SCHEDULES[{key!r}] names {path!r}; give subclasses of {kind.__name__}.")
+    if not (isinstance(found, type) and issubclass(found, cls)):
+        raise ConfigurationError(f"SCHEDULES[{key!r}] names {path!r}; give subclasses of {cls.__name__}.")
     return found

@@ -77,7 +77,7 @@ def sentence(reason: str, detail: Any = None) -> str:
     because = str(seen.get("because", ""))
     if because in gates:
         text = f"{text} {_said_by(lambda: gates[because].explain(seen), because)}"
-    return f"{text} {seen['said']}" if seen.get("said") else text
+    return f"{text} {seen['answer']}" if seen.get("answer") else text
 
 
 def summary(reason: str) -> str:

@@ -120,12 +120,12 @@ def _texts_problem(resolver: type[Resolver]) -> str:
         text = getattr(resolver, name)
         if not (isinstance(text, str | Promise) and str(text).strip()):
             return f"The message type {resolver.key!r} has the {name} {text!r}; give a text that is not empty."
-    for name, kind in _TUPLES.items():
+    for name, cls in _TUPLES.items():
         values = getattr(resolver, name)
-        if not (isinstance(values, tuple | list) and all(isinstance(value, kind) for value in values)):
+        if not (isinstance(values, tuple | list) and all(isinstance(value, cls) for value in values)):
             return (
                 f"The message type {resolver.key!r} has the {name} {values!r}; give a tuple of instances of "
-                f"{kind.__name__}."
+                f"{cls.__name__}."
             )
     return ""
 

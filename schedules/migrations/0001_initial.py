@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(max_length=100, verbose_name='channel')),
                 ('site_id', models.IntegerField(default=0, help_text="Whose sender is refused. 0: every site's.", verbose_name='site')),
                 ('reason', models.CharField(max_length=50, verbose_name='reason')),
-                ('said', models.CharField(blank=True, max_length=255, verbose_name='what was answered')),
+                ('answer', models.CharField(blank=True, max_length=255, verbose_name='what was answered')),
                 ('since', models.DateTimeField(verbose_name='since')),
                 ('failed_trials', models.PositiveSmallIntegerField(default=1, verbose_name='failed trials')),
                 ('blocked_until', models.DateTimeField(help_text='Then one worker tries again.', verbose_name='blocked until')),

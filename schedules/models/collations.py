@@ -72,7 +72,9 @@ def _collations(connection: Any, cursor: Any) -> dict[tuple[str, str], tuple[str
             if collation
         }
     return {
-        (table, column): ("%s::citext", kind) if kind == "citext" else (f"%s COLLATE {quote(collation)}", collation)
-        for table, column, collation, kind in rows
-        if collation or kind == "citext"
+        (table, column): ("%s::citext", type_name)
+        if type_name == "citext"
+        else (f"%s COLLATE {quote(collation)}", collation)
+        for table, column, collation, type_name in rows
+        if collation or type_name == "citext"
     }

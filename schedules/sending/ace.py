@@ -93,7 +93,7 @@ class ScheduleMessageType(MessageType):
     def personalize(self, recipient: Recipient, language: str, user_context: Mapping[str, Any]) -> ScheduleMessage:
         """As edx-ace does, with options of the message's own: edx-ace would share one dict among all."""
         message = super().personalize(recipient, language, user_context)
-        fields = {one.name: getattr(message, one.name) for one in attr.fields(Message) if one.init}
+        fields = {field.name: getattr(message, field.name) for field in attr.fields(Message) if field.init}
         return ScheduleMessage(**{**fields, "options": dict(message.options)})
 
 

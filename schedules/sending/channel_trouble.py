@@ -36,7 +36,7 @@ MAX_DOUBTS = 3
 #: `site_id` of what every site meets.
 EVERY_SITE = 0
 
-_SAID_LENGTH = ChannelTrouble._meta.get_field("said").max_length or 0
+_ANSWER_LENGTH = ChannelTrouble._meta.get_field("answer").max_length or 0
 
 
 def growing_wait(failures: int) -> timedelta:
@@ -63,13 +63,13 @@ class ChannelWatch:
 
     def blocked(self, now: datetime) -> ChannelUnavailable | None:
         """Why messages have to wait, and until when; `None` where nothing is known to be wrong, or a trial is due."""
-        waiting = [one for one in self._troubles if one.blocked_until > now and one.pk not in self._claimed]
+        waiting = [row for row in self._troubles if row.blocked_until > now and row.pk not in self._claimed]
         if self._is_urgent or not waiting:
             return None
-        last = max(waiting, key=lambda one: one.blocked_until)
+        last = max(waiting, key=lambda row: row.blocked_until)
         # Not all at the same moment, of whom one alone could make the trial.
         spread = growing_wait(last.failed_trials) * random.uniform(0, 0.25)  # noqa: S311 - it is no secret
-        return ChannelUnavailable(FailReason(last.reason), last.said, retry_at=last.blocked_until + spread)
+        return ChannelUnavailable(FailReason(last.reason), last.answer, retry_at=last.blocked_until + spread)
 
     @contextmanager
     def handing_over(self, now: datetime) -> Iterator[None]:
@@ -101,17 +101,17 @@ class ChannelWatch:
         """Take the trials that are due; whose we cannot get is somebody else's, and we wait for what they find."""
         if error := self.blocked(now):
             raise error
-        for one in [one for one in self._troubles if one.pk not in self._claimed]:
-            row = _rows(self._channel).filter(pk=one.pk)
+        for trouble in [trouble for trouble in self._troubles if trouble.pk not in self._claimed]:
+            row = _rows(self._channel).filter(pk=trouble.pk)
             due = row if self._is_urgent else row.filter(blocked_until__lte=now)
             try:
-                if due.update(blocked_until=now + growing_wait(one.failed_trials + 1)):
-                    self._claimed.add(one.pk)
+                if due.update(blocked_until=now + growing_wait(trouble.failed_trials + 1)):
+                    self._claimed.add(trouble.pk)
             except Error as fault:
                 if not is_transient(fault):
                     raise
                 raise RateLimited(FailReason.INTERNAL_ERROR, type(fault).__name__, is_temporary=True) from fault
-        if any(one.pk not in self._claimed for one in self._troubles):
+        if any(trouble.pk not in self._claimed for trouble in self._troubles):
             self._troubles = self._read()
             if error := self.blocked(now):
                 raise error
@@ -119,26 +119,28 @@ class ChannelWatch:
     def _block(self, error: ChannelUnavailable, now: datetime) -> ChannelUnavailable:
         """Tell the others, and say until when this message has to wait. Whoever made the trial makes the wait grow."""
         site_id = self._site_id if error.is_senders else EVERY_SITE
-        told = {"reason": str(error.reason), "said": error.detail[:_SAID_LENGTH]}
+        columns = {"reason": str(error.reason), "answer": error.detail[:_ANSWER_LENGTH]}
         if error.is_senders:  # who looks at the sender has let us in
             self._end(only={EVERY_SITE})
-        known = next((one for one in self._troubles if one.site_id == site_id and one.pk in self._claimed), None)
+        known = next((row for row in self._troubles if row.site_id == site_id and row.pk in self._claimed), None)
         failures = known.failed_trials + 1 if known else 1
         until = max(now + growing_wait(failures), min(error.retry_at or now, now + MAX_BLOCK))
         row = ChannelTrouble(
             channel=self._channel,
             site_id=site_id,
-            **told,
+            **columns,
             since=now,
             blocked_until=until,
             failed_trials=failures,
         )
         try:
             if known:
-                _rows(self._channel).filter(pk=known.pk).update(**told, blocked_until=until, failed_trials=failures)
+                _rows(self._channel).filter(pk=known.pk).update(**columns, blocked_until=until, failed_trials=failures)
             else:
                 _rows(self._channel).bulk_create([row], ignore_conflicts=True)
-                _rows(self._channel).filter(site_id=site_id, blocked_until__lte=now).update(**told, blocked_until=until)
+                _rows(self._channel).filter(site_id=site_id, blocked_until__lte=now).update(
+                    **columns, blocked_until=until
+                )
             self._troubles = self._read()
         except Error as fault:  # the message waits all the same; the others find out for themselves
             log.warning("A channel's trouble could not be kept: %s", type(fault).__name__)
@@ -149,14 +151,14 @@ class ChannelWatch:
 
     def _end(self, only: Collection[int] = ()) -> None:
         """The trial went well: the trouble is over, for everybody. `only`: that of these `site_id`s."""
-        over = {one.pk for one in self._troubles if one.pk in self._claimed and (not only or one.site_id in only)}
+        over = {row.pk for row in self._troubles if row.pk in self._claimed and (not only or row.site_id in only)}
         if not over:
             return
         try:
             _rows(self._channel).filter(pk__in=over).delete()
         except Error as fault:  # what was sent was sent; the next trial ends it
             log.warning("A channel's trouble is over, which could not be kept: %s", type(fault).__name__)
-        self._troubles = [one for one in self._troubles if one.pk not in over]
+        self._troubles = [row for row in self._troubles if row.pk not in over]
         self._claimed -= over
 
     def _read(self) -> list[ChannelTrouble]:

@@ -76,8 +76,8 @@ def compose(
 def _own_context(resolver: Resolver, decision: Decision) -> dict[str, Any]:
     context = resolver.context(decision.courses)
     if taken := sorted(_NAMES_OF_ACE.intersection(context)):
-        said = f"context() of {resolver.key} answers the name {taken[0]}, which is edx-ace's; give another"
-        raise DeliveryError(FailReason.INTERNAL_ERROR, said)
+        problem = f"context() of {resolver.key} answers the name {taken[0]}, which is edx-ace's; give another"
+        raise DeliveryError(FailReason.INTERNAL_ERROR, problem)
     return context
 
 

@@ -115,12 +115,12 @@ class _Batch:
         except HostError as error:  # a temporary one: those that are not stand with their learners
             self._settle(rows.values(), _by_fault(error))
             return
-        decisions = [(rows[one.entry.uuid], one) for one in found if one.entry.uuid in rows]
+        decisions = [(rows[decision.entry.uuid], decision) for decision in found if decision.entry.uuid in rows]
         decided = {row.pk for row, _ in decisions}
         if gone := [row for row in rows.values() if row.pk not in decided]:
             self._settle(gone, self._gone())
         self._words = custom_text.read(
-            self.resolver.site.pk, self._name, [one.entry.course_ids for _, one in decisions]
+            self.resolver.site.pk, self._name, [decision.entry.course_ids for _, decision in decisions]
         )
         yield from decisions
 

@@ -39,7 +39,7 @@ def send(resolver: Resolver, schedules: Collection[Schedule], override_address: 
     decisions = decide(resolver, schedules, now, Moment.TEST)
     name = resolver.message_name(resolver.run.day_offset)
     message_type = message_type_for(name, resolver.run)
-    words = custom_text.read(resolver.site.pk, name, [one.entry.course_ids for one in decisions])
+    words = custom_text.read(resolver.site.pk, name, [decision.entry.course_ids for decision in decisions])
     totals, events = Totals(found=len(decisions)), []
     watch = ChannelWatch(conf.default_channel, resolver.site.pk)
     with mail_connection():
@@ -51,7 +51,7 @@ def send(resolver: Resolver, schedules: Collection[Schedule], override_address: 
             if outcome.status == OutcomeStatus.SENT:
                 message, user_id = tracked(resolver, decision.entry), decision.entry.user_id
                 events.append(email_sent(message, user_id, outcome.language, timezone.now()))
-    outbox.tell_tests(events)
+    outbox.publish_tests(events)
     return totals
 
 

@@ -116,7 +116,7 @@ def deliver_batch(*, ids: Sequence[str], **arguments: Any) -> dict[str, Any]:
     run, uuids = _run(arguments), list(map(UUID, ids))
     totals = delivering.deliver_batch(run, uuids, timezone.now())
     ledger.finalize(run, timezone.now())
-    outbox.tell_sent(uuids)
+    outbox.publish_sent(uuids)
     return totals.as_dict()
 
 
@@ -191,10 +191,10 @@ def record_engagement(self: Any, *, uuid: str, reaction: str, at: str) -> None:
         raise self.retry(countdown=SECONDS_BEFORE_NOTING * 2**self.request.retries)
 
 
-def record_engagement_later(uuid: UUID, kind: Engagement, at: datetime) -> None:
+def record_engagement_later(uuid: UUID, engagement: Engagement, at: datetime) -> None:
     """Queue it. Whatever the broker raises is the caller's."""
     task: Any = record_engagement
-    arguments = {"uuid": str(uuid), "reaction": kind.value, "at": at.isoformat()}
+    arguments = {"uuid": str(uuid), "reaction": engagement.value, "at": at.isoformat()}
     task.apply_async(kwargs=arguments, countdown=SECONDS_BEFORE_NOTING, queue=conf.routing_key)
 
 
@@ -204,8 +204,8 @@ def _reported(run: Run, bin_number: int, errors: list[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001
-        said = without_addresses(str(error)) if isinstance(error, HostError) else redacted_traceback(error)
-        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, said)
+        problem = without_addresses(str(error)) if isinstance(error, HostError) else redacted_traceback(error)
+        log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, problem)
         errors.append(type(error).__name__)
 
 
@@ -222,18 +222,18 @@ def _batches(run: Run, bin_number: int) -> Iterator[tuple[list[Schedule], Resolv
 def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[str]:
     """Claim messages and settle those that are decided already; returns the ids to deliver."""
     totals.found += len(decisions)
-    ours = ledger.claim(run, [one.entry for one in decisions], SHARED_CLOCK)
+    ours = ledger.claim(run, [decision.entry for decision in decisions], SHARED_CLOCK)
     totals.already += len(decisions) - len(ours)
     outcomes: dict[UUID, Outcome] = {}
     ids = []
-    for one in decisions:
-        if one.entry.uuid not in ours:
+    for decision in decisions:
+        if decision.entry.uuid not in ours:
             continue
-        if one.outcome is None:
-            ids.append(str(one.entry.uuid))
+        if decision.outcome is None:
+            ids.append(str(decision.entry.uuid))
         else:
-            outcomes[one.entry.uuid] = one.outcome
-            totals.count(one.outcome)
+            outcomes[decision.entry.uuid] = decision.outcome
+            totals.count(decision.outcome)
     ledger.record_all(outcomes, timezone.now())
     return ids
 

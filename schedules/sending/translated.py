@@ -61,9 +61,9 @@ def _catalogs(language: str) -> gettext.NullTranslations:
     ]
     found = gettext.NullTranslations()
     for folder in folders:
-        one = gettext.translation("django", str(folder), languages=[to_locale(language)], fallback=True)
-        if isinstance(one, gettext.GNUTranslations):
-            found.add_fallback(one)
+        catalog = gettext.translation("django", str(folder), languages=[to_locale(language)], fallback=True)
+        if isinstance(catalog, gettext.GNUTranslations):
+            found.add_fallback(catalog)
     found.add_fallback(_Nowhere())
     return found
 
@@ -84,7 +84,7 @@ def _templates(message_name: str) -> Iterator[str]:
     while waiting:
         path = waiting.pop()
         yield path
-        found = [one for one in _OTHER_TEMPLATE.findall(template_source(path)) if one not in seen]
+        found = [name for name in _OTHER_TEMPLATE.findall(template_source(path)) if name not in seen]
         seen.update(found)
         waiting += found
 

@@ -144,4 +144,4 @@ def _colored(css: str, colors_text: str, *, is_dark: bool = False, within: str =
 
 def _within(outer: str, rule: str) -> str:
     selectors, brace, declarations = rule.partition("{")
-    return ", ".join(f"{outer} {one.strip()}" for one in selectors.split(",")) + f" {brace}{declarations}"
+    return ", ".join(f"{outer} {selector.strip()}" for selector in selectors.split(",")) + f" {brace}{declarations}"

@@ -53,7 +53,7 @@ def property_of(site: SiteValues) -> Property | None:
 
 
 def send_opened(session: requests.Session, to: Property, message: TrackedMessage, at: datetime) -> None:
-    """Tell that a message was opened. What is refused for good is logged. Raises `NotHeardError`."""
+    """Tell that a message was opened. What is refused for good is logged. Raises `PublishError`."""
     url = f"{conf.google_analytics_url.rstrip('/')}/mp/collect"
     keys = {"measurement_id": to.measurement_id, "api_secret": to.api_secret}
     if not post(session, url, params=keys, json=opened(message, at)):

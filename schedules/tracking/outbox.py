@@ -26,7 +26,7 @@ from schedules.models import HoldBack, ScheduledMessage
 from schedules.sites import site_values
 from schedules.tracking import TrackedMessage, ga4, segment
 from schedules.tracking.events import Event, email_sent, schedule_suppressed
-from schedules.tracking.posting import NotHeardError
+from schedules.tracking.posting import PublishError
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ _OPENED = Outbox(ScheduledMessage, "google_due_at")
 SECONDS_AWAY = 60
 _AWAY = "schedules.segment.away"
 
-#: Tells of rows; yields the primary keys of those that are done with. Raises `NotHeardError`.
-_Tell = Callable[[Sequence[Any]], Iterator[Collection[Any]]]
+#: Tells of rows; yields the primary keys of those that are done with. Raises `PublishError`.
+_Publish = Callable[[Sequence[Any]], Iterator[Collection[Any]]]
 
 
 def is_waiting() -> bool:
@@ -57,15 +57,15 @@ def is_waiting() -> bool:
 def flush() -> None:
     """Tell of all that waits, for a minute at most; who is away hears of it another time."""
     end = time.monotonic() + MAX_SECONDS
-    for outbox, tell, count in _outboxes():
+    for outbox, publish, count in _outboxes():
         try:
             while time.monotonic() < end and (rows := outbox.take(count)):
-                _tell(outbox, tell, rows)
-        except NotHeardError as error:
+                _publish(outbox, publish, rows)
+        except PublishError as error:
             log.warning("%s of %s wait on: %s", outbox.column, outbox.model.__name__, error)
 
 
-def tell_sent(uuids: Collection[UUID]) -> None:
+def publish_sent(uuids: Collection[UUID]) -> None:
     """At the end of a batch, tell Segment of its messages that were sent. Never raises."""
     if not conf.segment_key:
         return
@@ -73,55 +73,55 @@ def tell_sent(uuids: Collection[UUID]) -> None:
         if cache.get(_AWAY):
             return
         while rows := _SENT.take(_SEGMENT_ROWS, uuids):
-            _tell(_SENT, _tell_sent, rows)
-    except NotHeardError as error:
+            _publish(_SENT, _publish_sent, rows)
+    except PublishError as error:
         log.warning("Segment hears of a batch of messages later: %s", error)
         cache.set(_AWAY, True, SECONDS_AWAY)
     except Exception as error:  # noqa: BLE001 - the messages are sent; the outbox has what is to be told
         log.error("Segment hears of a batch of messages later: %s", redacted_traceback(error))
 
 
-def tell_tests(events: Sequence[Event]) -> None:
+def publish_tests(events: Sequence[Event]) -> None:
     """Tell Segment of messages that are in no ledger. What it does not hear now, it never does."""
     if not conf.segment_key:
         return
     for first in range(0, len(events), segment.MAX_EVENTS):
         try:
             segment.send(events[first : first + segment.MAX_EVENTS])
-        except NotHeardError as error:
+        except PublishError as error:
             log.warning("Segment does not hear of %s test messages: %s", len(events) - first, error)
             return
 
 
-def _outboxes() -> Iterator[tuple[Outbox, _Tell, int]]:
+def _outboxes() -> Iterator[tuple[Outbox, _Publish, int]]:
     if conf.segment_key:
-        yield _SENT, _tell_sent, _SEGMENT_ROWS
-        yield _SUPPRESSED, _tell_suppressed, _SEGMENT_ROWS
-    yield _OPENED, _tell_opened, _GOOGLE_ROWS
+        yield _SENT, _publish_sent, _SEGMENT_ROWS
+        yield _SUPPRESSED, _publish_suppressed, _SEGMENT_ROWS
+    yield _OPENED, _publish_opened, _GOOGLE_ROWS
 
 
-def _tell(outbox: Outbox, tell: _Tell, rows: Sequence[Any]) -> None:
+def _publish(outbox: Outbox, publish: _Publish, rows: Sequence[Any]) -> None:
     left = {row.pk for row in rows}
     try:
-        for told in tell(rows):
-            outbox.settle(told)
-            left -= set(told)
-    except NotHeardError:
+        for pks in publish(rows):
+            outbox.settle(pks)
+            left -= set(pks)
+    except PublishError:
         outbox.release(left)
         raise
 
 
-def _tell_sent(rows: Sequence[ScheduledMessage]) -> Iterator[Collection[Any]]:
+def _publish_sent(rows: Sequence[ScheduledMessage]) -> Iterator[Collection[Any]]:
     segment.send([email_sent(_message(row), row.user_id, row.language, row.sent_at or row.created) for row in rows])
     yield [row.pk for row in rows]
 
 
-def _tell_suppressed(rows: Sequence[HoldBack]) -> Iterator[Collection[Any]]:
+def _publish_suppressed(rows: Sequence[HoldBack]) -> Iterator[Collection[Any]]:
     segment.send([schedule_suppressed(row) for row in rows])
     yield [row.pk for row in rows]
 
 
-def _tell_opened(rows: Sequence[ScheduledMessage]) -> Iterator[Collection[Any]]:
+def _publish_opened(rows: Sequence[ScheduledMessage]) -> Iterator[Collection[Any]]:
     """Those of a site whose property nobody can say wait for another time, and nobody waits behind them."""
     properties: dict[Site, ga4.Property | None] = {}
     with requests.Session() as session:

@@ -13,18 +13,18 @@ TIMEOUT_SECONDS = 5
 _REFUSALS = (400, 413, 414, 422)
 
 
-class NotHeardError(Exception):
+class PublishError(Exception):
     """They could not be told, and waiting can mend that. Its words name no URL, which may hold a secret."""
 
 
 def post(session: requests.Session, url: str, **request: Any) -> bool:
-    """Post once; returns false where the events are refused for good. Raises `NotHeardError`."""
+    """Post once; returns false where the events are refused for good. Raises `PublishError`."""
     try:
         response = session.post(url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **request)
     except requests.RequestException as error:
-        raise NotHeardError(type(error).__name__) from None
+        raise PublishError(type(error).__name__) from None
     if response.status_code in _REFUSALS:
         return False
     if not 200 <= response.status_code < 300:
-        raise NotHeardError(f"status {response.status_code}")
+        raise PublishError(f"status {response.status_code}")
     return True

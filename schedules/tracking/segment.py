@@ -23,7 +23,7 @@ MAX_EVENTS = 90
 
 
 def send(events: Sequence[Event]) -> None:
-    """Tell of up to `MAX_EVENTS`. What is refused for good is logged. Raises `NotHeardError`."""
+    """Tell of up to `MAX_EVENTS`. What is refused for good is logged. Raises `PublishError`."""
     body = {"batch": [_as_json(event) for event in events], "sentAt": timezone.now().isoformat()}
     with requests.Session() as session:
         url = f"{conf.segment_url.rstrip('/')}/v1/batch"

@@ -31,6 +31,10 @@ def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
         return url
     rest, has_fragment, fragment = url.partition("#")
     page, _, query = rest.partition("?")
-    kept = [one for one in query.split("&") if one and unquote_plus(one.partition("=")[0]) not in parameters]
+    kept = [
+        parameter
+        for parameter in query.split("&")
+        if parameter and unquote_plus(parameter.partition("=")[0]) not in parameters
+    ]
     ours = [f"{name}={quote(value, safe='')}" for name, value in parameters.items()]
     return f"{page}?{'&'.join([*kept, *ours])}{has_fragment}{fragment}"

@@ -19,7 +19,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 #: What a mapping is to hold, in words, and what is wrong with the value of a key; empty: nothing.
-Kind = tuple[str, Callable[[Any, Any], str]]
+Shape = tuple[str, Callable[[Any, Any], str]]
 
 #: An `OSError` that is no connection: no waiting brings a file or a right.
 _MISTAKES = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -72,14 +72,14 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(status, int) and 400 <= status < 600:
         return status >= 500 or status in _LATER
     is_connections = isinstance(error, OSError | EOFError) and not isinstance(error, _MISTAKES)
-    if is_connections or any(_NAMED_OUTAGE.search(kind.__name__) for kind in type(error).__mro__):
+    if is_connections or any(_NAMED_OUTAGE.search(cls.__name__) for cls in type(error).__mro__):
         return True
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return cause is not None and is_outage(cause)
 
 
 @contextmanager
-def telling_outages(question: Callable[..., Any]) -> Iterator[None]:
+def outages_as_host_errors(question: Callable[..., Any]) -> Iterator[None]:
     """Raises a temporary `HostError` that names the question, where the host is away for a while."""
     try:
         yield
@@ -103,8 +103,8 @@ def mapping(
     allowed: str,
     fault_of: Callable[[K, Any], str],
 ) -> dict[K, Any]:
-    """Ask for a mapping of `keys`, of a `Kind`. Raises `BadAnswerError` for wrong values and a wrong whole answer."""
-    with telling_outages(question):
+    """Ask for a mapping of `keys`, of a `Shape`. Raises `BadAnswerError` for wrong values and a wrong whole answer."""
+    with outages_as_host_errors(question):
         answer = question(keys)
         whole = dict(answer) if isinstance(answer, Mapping) else None
     if whole is None:
@@ -120,7 +120,7 @@ def mapping(
     return whole
 
 
-def values_of(cls: type, *key_fields: str) -> Kind:
+def values_of(cls: type, *key_fields: str) -> Shape:
     """For `mapping()`: values of one class, each of which says by `key_fields`, if any, whose it is."""
     own_key = attrgetter(*key_fields) if key_fields else None
 
@@ -134,13 +134,13 @@ def values_of(cls: type, *key_fields: str) -> Kind:
     return f"{cls.__name__} values", fault_of
 
 
-def sequences_of(cls: type) -> Kind:
+def sequences_of(cls: type) -> Shape:
     """For `mapping()`: a sequence of values of one class."""
 
     def fault_of(_key: Any, value: Any) -> str:
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
             return f"{what(value)}; give a list or tuple of {cls.__name__} values."
-        wrong = [one for one in value if not isinstance(one, cls)]
+        wrong = [item for item in value if not isinstance(item, cls)]
         return f"a list with {what(wrong[0])}; give {cls.__name__} values alone." if wrong else ""
 
     return f"lists of {cls.__name__} values", fault_of
@@ -148,7 +148,7 @@ def sequences_of(cls: type) -> Kind:
 
 def some_of(question: Callable[[Collection[K]], Any], keys: Collection[K]) -> frozenset[K]:
     """Ask which of `keys` it is true of. Raises `BadAnswerError` for what is no collection of some of them."""
-    with telling_outages(question):
+    with outages_as_host_errors(question):
         answer = question(keys)
         is_collection = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
         found = list(answer) if is_collection else []
@@ -164,7 +164,7 @@ def some_of(question: Callable[[Collection[K]], Any], keys: Collection[K]) -> fr
 def single(question: Callable[..., Any], *arguments: Any) -> Any:
     """Ask once, as a whole. Raises `HostError` whatever the host raises, but for a `ConfigurationError`."""
     try:
-        with telling_outages(question):
+        with outages_as_host_errors(question):
             return question(*arguments)
     except (ConfigurationError, HostError):
         raise

@@ -62,4 +62,4 @@ def _near(code: str) -> Iterator[str]:
     with suppress(LookupError, ValueError):  # not there, or too long to be looked for
         yield translation.get_supported_language_variant(code)
     base = code.partition("-")[0]
-    yield from (one for one, _ in settings.LANGUAGES if one.partition("-")[0] == base)
+    yield from (code for code, _ in settings.LANGUAGES if code.partition("-")[0] == base)

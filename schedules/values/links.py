@@ -91,10 +91,10 @@ def host_name(domain: str) -> str:
     return re.sub(r":\d+$", "", ascii_domain(domain))
 
 
-def is_same_host(one: str, other: str) -> bool:
+def is_same_host(domain: str, other_domain: str) -> bool:
     """Whether two domains mean the same host and port, however they are written."""
     try:
-        return _authority(one) == _authority(other)
+        return _authority(domain) == _authority(other_domain)
     except ConfigurationError:
         return False
 
@@ -155,4 +155,4 @@ def changed_links(context: Mapping[str, Any], names: Iterable[str], change: Call
 def _changed(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
-    return [{**one, "url": change(one["url"])} for one in value]
+    return [{**link, "url": change(link["url"])} for link in value]

@@ -131,8 +131,8 @@ def check_markdown(text: str, allowed: Collection[str]) -> None:
     problems = [*_control_characters(text, "\n\t"), *_placeholders(text, allowed), *_html(tokens)]
     refused = dict.fromkeys(str(_REFUSED[one.type]) for one in _every(tokens) if one.type in _REFUSED)
     if refused:
-        said = _("No %(what)s here: messages have paragraphs, lists, links, *emphasis* and **strong emphasis**.")
-        problems.append(ValidationError(said, params={"what": ", ".join(refused)}))
+        problem = _("No %(what)s here: messages have paragraphs, lists, links, *emphasis* and **strong emphasis**.")
+        problems.append(ValidationError(problem, params={"what": ", ".join(refused)}))
     problems += _links(tokens)
     if problems:
         raise ValidationError(problems)
@@ -261,35 +261,35 @@ def _control_characters(text: str, allowed: str) -> Iterator[ValidationError]:
     if found and not allowed and set(found) <= set("\r\n\x0b\x0c\x85\u2028\u2029"):
         yield ValidationError(_("Write one line, without a line break."))
     elif found:
-        said = _("There is a control character: %(found)s. Remove it.")
-        yield ValidationError(said, params={"found": f"U+{ord(found[0]):04X}"})
+        problem = _("There is a control character: %(found)s. Remove it.")
+        yield ValidationError(problem, params={"found": f"U+{ord(found[0]):04X}"})
 
 
 def _placeholders(text: str, allowed: Collection[str]) -> Iterator[ValidationError]:
     names = ", ".join(f"{{{name}}}" for name in allowed)
     for name in dict.fromkeys(_IN_BRACES.findall(text)):
         if name not in allowed:
-            said = _("%(name)s is no placeholder of this message. There are: %(allowed)s.")
-            yield ValidationError(said, params={"name": f"{{{name}}}", "allowed": names})
+            problem = _("%(name)s is no placeholder of this message. There are: %(allowed)s.")
+            yield ValidationError(problem, params={"name": f"{{{name}}}", "allowed": names})
     if re.search("[{}]", _IN_BRACES.sub("", text)):
-        said = _("A brace stands alone. Braces are for placeholders: %(allowed)s.")
-        yield ValidationError(said, params={"allowed": names})
+        problem = _("A brace stands alone. Braces are for placeholders: %(allowed)s.")
+        yield ValidationError(problem, params={"allowed": names})
 
 
 def _html(tokens: Iterable[Token]) -> Iterator[ValidationError]:
     tags = [token.content.strip() for token in _every(tokens) if token.type in _HTML_TOKENS]
     if tags:
-        said = _("No HTML here: %(tag)s. Write plain text.")
-        yield ValidationError(said, params={"tag": tags[0].partition("\n")[0][:60]})
+        problem = _("No HTML here: %(tag)s. Write plain text.")
+        yield ValidationError(problem, params={"tag": tags[0].partition("\n")[0][:60]})
 
 
 def _links(tokens: Iterable[Token]) -> Iterator[ValidationError]:
     for token in _every(tokens):
         if token.type == "link_open" and not _is_link(url := str(token.attrs["href"])):
-            said = _("The link to %(url)s does not work in a message: begin it with https:// or mailto:, in full.")
+            problem = _("The link to %(url)s does not work in a message: begin it with https:// or mailto:, in full.")
             if "%7B" in url or "{" in url:
-                said = _("The link to %(url)s holds a placeholder. Placeholders stand in the text alone.")
-            yield ValidationError(said, params={"url": url[:200]})
+                problem = _("The link to %(url)s holds a placeholder. Placeholders stand in the text alone.")
+            yield ValidationError(problem, params={"url": url[:200]})
         if token.type == "text" and "](" in token.content:
             yield ValidationError(_("A link is not whole. Write [text](https://…), without a blank in the address."))
         kinds = [child.type for child in token.children or ()]

@@ -15,7 +15,7 @@ from schedules.values.text import one_line, without_addresses
 Detail = tuple[tuple[str, str | int | float | bool | None], ...]
 
 #: Of others' words about a failure, no more is kept.
-MAX_SAID_CHARACTERS = 250
+MAX_ANSWER_CHARACTERS = 250
 
 
 class SkipReason(StrEnum):
@@ -81,18 +81,18 @@ def skipped(reason: str, detail: Detail = ()) -> Outcome:
     return Outcome(status=OutcomeStatus.SKIPPED, reason=str(reason), detail=detail)
 
 
-def failed(reason: FailReason, said: str = "") -> Outcome:
-    """`said` may be anybody's words, such as a host's: addresses in it do not reach the ledger."""
-    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=_said(said))
+def failed(reason: FailReason, answer: str = "") -> Outcome:
+    """`answer` may be anybody's words, such as a host's: addresses in it do not reach the ledger."""
+    return Outcome(status=OutcomeStatus.FAILED, reason=reason.value, detail=_answer(answer))
 
 
-def to_retry(reason: FailReason, said: str = "", retry_at: datetime | None = None) -> Outcome:
-    return Outcome(status=OutcomeStatus.RETRY, reason=reason.value, detail=_said(said), retry_at=retry_at)
+def to_retry(reason: FailReason, answer: str = "", retry_at: datetime | None = None) -> Outcome:
+    return Outcome(status=OutcomeStatus.RETRY, reason=reason.value, detail=_answer(answer), retry_at=retry_at)
 
 
-def _said(text: str) -> Detail:
-    text = one_line(without_addresses(text))[:MAX_SAID_CHARACTERS]
-    return (("said", text),) if text else ()
+def _answer(text: str) -> Detail:
+    text = one_line(without_addresses(text))[:MAX_ANSWER_CHARACTERS]
+    return (("answer", text),) if text else ()
 
 
 @dataclass(kw_only=True)

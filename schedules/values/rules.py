@@ -84,16 +84,16 @@ def _is_web_url(value: Any) -> bool:
     return isinstance(value, str) and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _are_different(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _are_different(rule: Callable[[Any], bool]) -> Callable[[Any], bool]:
     def are(values: Any) -> bool:
-        return isinstance(values, list | tuple) and all(map(kind, values)) and len(set(values)) == len(values)
+        return isinstance(values, list | tuple) and all(map(rule, values)) and len(set(values)) == len(values)
 
     return are
 
 
-def _by_name(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _by_name(rule: Callable[[Any], bool]) -> Callable[[Any], bool]:
     def are(values: Any) -> bool:
-        return isinstance(values, Mapping) and all(isinstance(key, str) and kind(values[key]) for key in values)
+        return isinstance(values, Mapping) and all(isinstance(key, str) and rule(values[key]) for key in values)
 
     return are
 

@@ -18,7 +18,7 @@ from schedules.values.text import can_be_stored
 from schedules.values.typed import shown
 
 
-class Kind(NamedTuple):
+class Shape(NamedTuple):
     """What a value may be. `faults`: where in a value that is not so the fault is, and what stands there."""
 
     allowed: str
@@ -53,26 +53,30 @@ def _is_org_filter(value: Any) -> bool:
     return is_list and all(isinstance(org, str) and can_be_stored(org) for org in orgs)
 
 
-def _each(allowed: str, is_usable: Callable[[Any], bool]) -> Kind:
+def _each(allowed: str, is_usable: Callable[[Any], bool]) -> Shape:
     def faults(value: Any) -> Iterator[tuple[str, Any]]:
         if not is_usable(value):
             yield "", value
 
-    return Kind(allowed, faults)
+    return Shape(allowed, faults)
 
 
-def _mapping(allowed: str, is_usable: Callable[[Any], bool], *, only: str = "") -> Kind:
+def _mapping(allowed: str, is_usable: Callable[[Any], bool], *, only: str = "") -> Shape:
     """A mapping whose values are usable, or the one under the key `only`."""
 
     def faults(value: Any) -> Iterator[tuple[str, Any]]:
         if not isinstance(value, Mapping):
             yield "", value
             return
-        for key, one in value.items():
-            if one not in (None, "") and (not only or key == only) and not (isinstance(key, str) and is_usable(one)):
-                yield f"[{key!r}]", one
+        for key, entry in value.items():
+            if (
+                entry not in (None, "")
+                and (not only or key == only)
+                and not (isinstance(key, str) and is_usable(entry))
+            ):
+                yield f"[{key!r}]", entry
 
-    return Kind(allowed, faults)
+    return Shape(allowed, faults)
 
 
 _TEXT = _each("text", _is_text)
@@ -83,7 +87,7 @@ _LINKS_AND_ADDRESSES = _mapping(f"names, each with {ALLOWED_LINK} or mailto:", _
 _NUMBER = _each("text or a whole number", lambda value: _is_text(value) or type(value) is int)
 
 #: Name, in upper case -> what it may be.
-KINDS: Mapping[str, Kind] = {
+SHAPES: Mapping[str, Shape] = {
     ORG_FILTER: _each("an organization or a list of them", _is_org_filter),
     "PLATFORM_NAME": _TEXT,
     "HOMEPAGE_URL": _LINK,
@@ -108,7 +112,7 @@ KINDS: Mapping[str, Kind] = {
 _SITE_ONLY = {ORG_FILTER, "HOMEPAGE_URL", "DASHBOARD_URL", "SOCIAL_MEDIA_URLS", "COPYRIGHT_YEAR"}
 
 #: The names that are Django settings too.
-SETTINGS = tuple(sorted(KINDS.keys() - _SITE_ONLY))
+SETTINGS = tuple(sorted(SHAPES.keys() - _SITE_ONLY))
 
 _SECRET = frozenset({"GOOGLE_ANALYTICS_API_SECRET"})
 
@@ -117,27 +121,27 @@ class Problem(NamedTuple):
     """What is wrong with a value: its name, and the rest of the sentence."""
 
     name: str
-    said: str
+    problem: str
 
     def __str__(self) -> str:
-        return f"{self.name} {self.said}"
+        return f"{self.name} {self.problem}"
 
     def of(self, domain: str) -> str:
         """The sentence about that site."""
-        return f"{self.name} of {domain} {self.said}"
+        return f"{self.name} of {domain} {self.problem}"
 
 
 def problem(name: str, value: Any) -> Problem | None:
     """What is wrong with the value of `name`, which the app reads; `None` if nothing is."""
-    kind = KINDS[name.upper()]
+    shape = SHAPES[name.upper()]
     if value is None or value == "":
         return None
-    for place, found in kind.faults(value):
+    for place, found in shape.faults(value):
         what = "(hidden)" if name.upper() in _SECRET else shown(found)
-        return Problem(f"{name}{place}", f"is {what}; give {kind.allowed}.")
+        return Problem(f"{name}{place}", f"is {what}; give {shape.allowed}.")
     if not can_be_stored(str(value) if isinstance(value, Promise) else value):
         what = "(hidden)" if name.upper() in _SECRET else shown(value)
-        return Problem(name, f"is {what}; give {kind.allowed}, without NUL and halves of characters.")
+        return Problem(name, f"is {what}; give {shape.allowed}, without NUL and halves of characters.")
     return None
 
 
@@ -165,4 +169,4 @@ def organizations(values: Any) -> frozenset[str]:
 
 def _is_read(key: str) -> bool:
     """A name is read in lower or in upper case."""
-    return key in (key.lower(), key.upper()) and key.upper() in KINDS
+    return key in (key.lower(), key.upper()) and key.upper() in SHAPES

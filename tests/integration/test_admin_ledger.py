@@ -63,7 +63,7 @@ def test_messages_are_filtered_by_site_type_status_reason_and_day(admin_client, 
     sent = message(nudges)
     skipped = message(nudges, "bob", status="skipped", reason="opted-out")
     failed = message(
-        nudges, "carol", status="failed", reason="template-error", detail={"said": "courseupdate has no subject"}
+        nudges, "carol", status="failed", reason="template-error", detail={"answer": "courseupdate has no subject"}
     )
     update = message(updates, target_date=datetime.date(2026, 3, 8))
 

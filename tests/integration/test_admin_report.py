@@ -39,7 +39,7 @@ def ledger(site):
     message(site, learner="bob", done=("opened",))
     message(site, "courseupdate", learner="bob", day=LAST, course_ids=[CHESS])
     message(site, status="skipped", reason="opted-out", learner="carol")
-    message(site, status="failed", reason="channel-refused", detail={"said": "550"}, learner="dan")
+    message(site, status="failed", reason="channel-refused", detail={"answer": "550"}, learner="dan")
     message(site, status="claimed", learner="erin")
 
 
@@ -423,7 +423,7 @@ def test_reports_hold_no_personal_data(site, show, capsys):
         site,
         status="failed",
         reason="host-error",
-        detail={"said": "alice@learners.example.com is odd"},
+        detail={"answer": "alice@learners.example.com is odd"},
         learner="alice",
     )
     said = (

@@ -146,9 +146,9 @@ SEEN = {
     "no number": (lambda *_: no(share=math.nan), "plain", {"share": "nan"}),
     "no end": (lambda *_: no(share=math.inf), "plain", {"share": "inf"}),
     "an object": (lambda *_: Answer(False, (("what", SHIPPED),)), "plain", {"what": str(SHIPPED)}),
-    "no pairs": (lambda *_: Answer(False, "seen"), "gate-error", {"said": "plain: ValueError"}),
-    "neither yes nor no": (lambda *_: Answer("no"), "gate-error", {"said": "plain: TypeError"}),
-    "a number without end": (lambda *_: no(many=10**5000), "gate-error", {"said": "plain: OverflowError"}),
+    "no pairs": (lambda *_: Answer(False, "seen"), "gate-error", {"answer": "plain: ValueError"}),
+    "neither yes nor no": (lambda *_: Answer("no"), "gate-error", {"answer": "plain: TypeError"}),
+    "a number without end": (lambda *_: no(many=10**5000), "gate-error", {"answer": "plain: OverflowError"}),
 }
 
 
@@ -200,7 +200,7 @@ def test_a_context_with_a_name_of_edx_aces_is_that_messages_fault_and_not_the_ch
     use(Welcome, context=lambda *_: {"message": "Hello"})
     row = welcomed()
     assert (row.status, row.reason) == ("failed", "internal-error")
-    assert row.detail["said"] == "context() of welcome answers the name message, which is edx-ace's; give another"
+    assert row.detail["answer"] == "context() of welcome answers the name message, which is edx-ace's; give another"
 
 
 def test_a_template_that_is_not_correct_is_said_by_the_checks(use, settings, tmp_path, welcomed):

@@ -243,7 +243,7 @@ def test_what_fails_before_a_channel_is_asked_ends_no_trouble(our_channel):
         with pytest.raises(DeliveryError), ChannelWatch("mail", site.pk).handing_over(now):
             raise error
         now += timedelta(hours=2)
-    assert str(ChannelTrouble.objects.get().said) == "535 no"
+    assert str(ChannelTrouble.objects.get().answer) == "535 no"
     with pytest.raises(DeliveryError), ChannelWatch("mail", site.pk).handing_over(now):
         raise DeliveryError(FailReason.CHANNEL_REFUSED, "550 no such mailbox")
     assert not ChannelTrouble.objects.exists()
@@ -414,7 +414,7 @@ def test_three_in_a_row_that_the_server_drops_are_its_trouble_and_one_is_not(our
     tried = server.tried
     send()
     assert server.tried - tried == 3
-    assert ChannelTrouble.objects.get().said == "SMTPServerDisconnected"
+    assert ChannelTrouble.objects.get().answer == "SMTPServerDisconnected"
     assert outcomes() == {(Status.CLAIMED, "channel-error: SMTPServerDisconnected")}
     del server.answers["DATA"]
     let_time_pass(hours=2)
@@ -538,7 +538,7 @@ if sys.argv[2] == "migrate":
     with connection.schema_editor() as editor:
         editor.create_model(ChannelTrouble)
     now = timezone.now()
-    ChannelTrouble.objects.create(channel="mail", reason="channel-refused", said="535", since=now, blocked_until=now)
+    ChannelTrouble.objects.create(channel="mail", reason="channel-refused", answer="535", since=now, blocked_until=now)
     sys.exit()
 watch = ChannelWatch("mail", 1)
 print("ready", flush=True)

@@ -25,7 +25,7 @@ LATER = NOW + timedelta(hours=1)  # the first lease has run out
 END = LATER + timedelta(seconds=30)
 
 SENT = Outcome(status=OutcomeStatus.SENT, channel="schedules_email", language="en")
-FAILED = Outcome(status=OutcomeStatus.FAILED, reason="channel-refused", detail=(("said", "550 no"),))
+FAILED = Outcome(status=OutcomeStatus.FAILED, reason="channel-refused", detail=(("answer", "550 no"),))
 SKIPPED = Outcome(status=OutcomeStatus.SKIPPED, reason="expired")
 RETRY = Outcome(status=OutcomeStatus.RETRY, reason="channel-refused", retry_at=END + timedelta(minutes=1))
 TURN_LATER = Outcome(

@@ -45,11 +45,11 @@ def ledger(site):
     message(site, "courseupdate", "skipped", reason="no-highlights", learner="carol", day=NEXT)
     message(site, "courseupdate", "skipped", reason="no-highlights", learner="dan", day=NEXT)
     message(
-        site, status="failed", reason="channel-refused", detail={"said": "550 5.1.1: no such mailbox"}, learner="erin"
+        site, status="failed", reason="channel-refused", detail={"answer": "550 5.1.1: no such mailbox"}, learner="erin"
     )
     message(site, status="failed", reason="channel-refused", learner="frank")
     message(site, status="failed", reason="", learner="grace")
-    message(site, status="claimed", learner="heidi", reason="channel-error", detail={"said": "try again later"})
+    message(site, status="claimed", learner="heidi", reason="channel-error", detail={"answer": "try again later"})
     message(site, status="delivering", learner="ivan")
 
 

@@ -159,7 +159,7 @@ def test_what_is_not_settled_is_counted_once(fields, counted, site):
 def test_more_failures_than_the_share_are_a_problem(site, settings):
     for number in range(19):
         message(site, name=f"learner{number}")
-    message(site, "failed", name="bob", reason="channel-refused", detail={"said": "550 no"})
+    message(site, "failed", name="bob", reason="channel-refused", detail={"answer": "550 no"})
     for number in range(5):
         message(site, "skipped", name=f"other{number}", reason="opted-out")
     assert site_status(site, NOW).problems == ()
@@ -170,8 +170,8 @@ def test_more_failures_than_the_share_are_a_problem(site, settings):
 
 
 def test_failures_of_a_week_are_listed_by_reason_and_those_of_a_day_counted(site):
-    message(site, "failed", hours=30, reason="host-error", detail={"said": "alice@learners.example.com is odd"})
-    message(site, "failed", hours=31, reason="host-error", detail={"said": "something else"})
+    message(site, "failed", hours=30, reason="host-error", detail={"answer": "alice@learners.example.com is odd"})
+    message(site, "failed", hours=31, reason="host-error", detail={"answer": "something else"})
     message(site, "failed", hours=24 * 8, reason="template-error")
     status = site_status(site, NOW)
     assert status.failed == {"host-error": 2}
@@ -260,7 +260,7 @@ def test_the_health_page_knows_no_other_site_and_no_other_method(site, client):
 
 
 def test_status_holds_no_personal_data(site, client):
-    message(site, "failed", reason="host-error", detail={"said": "alice@learners.example.com has no name"})
+    message(site, "failed", reason="host-error", detail={"answer": "alice@learners.example.com has no name"})
     said = run_command()[0] + run_command(json=True)[0] + client.get("/schedules/health/example.com").text
     assert "host-error" in said
     assert "alice" not in said

@@ -279,4 +279,4 @@ def test_an_organization_that_no_database_takes_stops_the_run_before_it_asks(ref
 
 def test_what_others_say_of_a_failure_is_kept_as_text_that_can_be_stored():
     assert one_line("a\0b\ud800c\ud83cd") == "a b c d"
-    assert failed(FailReason.HOST_ERROR, "half\udfff of it").detail == (("said", "half  of it"),)
+    assert failed(FailReason.HOST_ERROR, "half\udfff of it").detail == (("answer", "half  of it"),)

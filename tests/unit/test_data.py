@@ -64,7 +64,7 @@ def test_totals_count_by_reason_and_add_up():
 
 
 def test_what_is_said_of_a_failure_stands_on_one_line():
-    assert failed(FailReason.HOST_ERROR, "no\nanswer").detail == (("said", "no answer"),)
+    assert failed(FailReason.HOST_ERROR, "no\nanswer").detail == (("answer", "no answer"),)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ _FACTS = {
 
 
 @receiver(post_save, sender=CourseEnrollment)
-def tell_about_enrollment(
+def report_enrollment(
     instance: CourseEnrollment, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any
 ) -> None:
     """A new active enrollment, or one that became active again."""
@@ -42,9 +42,7 @@ def tell_about_enrollment(
 
 
 @receiver(post_save, sender=Course)
-def tell_about_course(
-    instance: Course, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any
-) -> None:
+def report_course(instance: Course, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any) -> None:
     """Its dates or its pacing changed."""
     facts = frozenset(_FACTS[field] for field in _stored_changes(instance.tracker, update_fields))
     if facts and not raw and not created:
@@ -52,18 +50,18 @@ def tell_about_course(
 
 
 @receiver(post_save, sender=CourseMode)
-def tell_about_mode(instance: CourseMode, raw: bool, update_fields: Collection[str] | None, **_: Any) -> None:
+def report_mode(instance: CourseMode, raw: bool, update_fields: Collection[str] | None, **_: Any) -> None:
     """A verified mode is new or expires at another time, or a mode became or is no longer the verified one."""
     is_about_verified = VERIFIED in (instance.mode_slug, instance.tracker.previous("mode_slug"))
     if is_about_verified and not raw and _stored_changes(instance.tracker, update_fields):
-        _tell_about_verified_mode(instance)
+        _report_verified_mode(instance)
 
 
 @receiver(post_delete, sender=CourseMode)
-def tell_about_mode_that_went(instance: CourseMode, **_: Any) -> None:
+def report_mode_that_went(instance: CourseMode, **_: Any) -> None:
     """A verified mode is no longer for sale."""
     if instance.mode_slug == VERIFIED:
-        _tell_about_verified_mode(instance)
+        _report_verified_mode(instance)
 
 
 @receiver(signals.learner_opted_in)
@@ -73,7 +71,7 @@ def take_back_our_opt_out(user_id: int, course_id: str, message_type: str, **_: 
         CourseEmailOptout.objects.filter(user_id=user_id, course=CourseKey.from_string(course_id)).delete()
 
 
-def _tell_about_verified_mode(mode: CourseMode) -> None:
+def _report_verified_mode(mode: CourseMode) -> None:
     signals.course_changed.send(
         sender=CourseMode, course_id=str(mode.course_id), facts=frozenset({signals.CourseFact.VERIFIED_MODE})
     )

@@ -45,19 +45,20 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """A learner's courses, each with its links and whether e-mail is wanted."""
     mine = CourseEnrollment.objects.filter(user=_user(request), is_active=True).select_related("course")
     enrollments = list(mine.order_by("course__display_name", "course_id"))
+    courses = [enrollment.course for enrollment in enrollments]
     opted_out = set(CourseEmailOptout.objects.filter(user=_user(request)).values_list("course_id", flat=True))
-    about = api.opt_outs_about(_user(request).pk, {str(one.course_id): one.course.org for one in enrollments})
-    modes = CourseMode.objects.filter(mode_slug=VERIFIED, course__in=[one.course_id for one in enrollments])
+    about = api.opt_outs_about(_user(request).pk, {str(course.pk): course.org for course in courses})
+    modes = CourseMode.objects.filter(mode_slug=VERIFIED, course__in=courses)
     sold = {mode.course_id for mode in modes if mode.is_open}
     rows = [
         {
-            "course": one.course,
-            "is_verified": one.mode == VERIFIED,
-            "can_upgrade": one.mode != VERIFIED and one.course_id in sold,
-            "gets_email": one.course_id not in opted_out and not _is_stopped(about, one.course),
-            "gets_all": str(one.course_id) not in about,
+            "course": enrollment.course,
+            "is_verified": enrollment.mode == VERIFIED,
+            "can_upgrade": enrollment.mode != VERIFIED and enrollment.course_id in sold,
+            "gets_email": enrollment.course_id not in opted_out and not _is_stopped(about, enrollment.course),
+            "gets_all": str(enrollment.course_id) not in about,
         }
-        for one in enrollments
+        for enrollment in enrollments
     ]
     return render(request, "schedules_lms/dashboard.html", {"rows": rows})
 
