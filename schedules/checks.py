@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import re
 from collections.abc import Collection
-from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
 
@@ -296,7 +296,7 @@ def check_google_analytics(**_: Any) -> list[CheckMessage]:
 @register()
 def check_segment(**_: Any) -> list[CheckMessage]:
     """Who has a key for Segment has its library."""
-    if not conf.segment_key or find_spec("segment"):
+    if not conf.segment_key or importlib.util.find_spec("segment"):
         return []
     return [
         Warning(

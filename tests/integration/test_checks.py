@@ -1,5 +1,6 @@
 """System checks say what is wrong before anything goes wrong at night."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from django.core.checks import run_checks
 from django.db import OperationalError, ProgrammingError
 from django.test import override_settings
 
-from schedules import checks
 from schedules.contrib.lms.models import SiteConfiguration
 from schedules.exceptions import ConfigurationError
 from schedules.message_types import message_names, resolver_for, resolvers
@@ -120,7 +120,7 @@ def test_pages_that_messages_link_to_are_missed(urls, ids, settings):
 
 
 def test_a_key_for_segment_needs_its_library(settings, monkeypatch):
-    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert found() == {}
     settings.LMS_SEGMENT_KEY = "k"
     assert "django-pacing-schedules[segment]" in found()["schedules.W008"].hint
