@@ -100,10 +100,10 @@ def _act(link: Link, request: HttpRequest) -> dict[str, Any] | None:
     link.choose(choice, is_wanted=is_wanted, now=timezone.now())
     choices = link.choices()
     choice = choices.find(value) or choice
-    return {"said": _said(link, choice, choices, is_wanted), "choice": choice, "choices": choices}
+    return {"result": _result(link, choice, choices, is_wanted), "choice": choice, "choices": choices}
 
 
-def _said(link: Link, choice: Choice, choices: Choices, is_wanted: bool) -> str:
+def _result(link: Link, choice: Choice, choices: Choices, is_wanted: bool) -> str:
     """How it ended: a word that the template knows."""
     if link.token.is_test:
         return "test"

@@ -50,7 +50,7 @@ class HistoryFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         today, *rest = super().choices(changelist)
-        yield {**today, "display": _("What counts now")}
+        yield {**today, "display": _("Current values")}
         yield from rest
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:  # noqa: ARG002
@@ -83,7 +83,7 @@ class ConfigurationPage(CheckedAdmin, ConfigurationModelAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         return [*fieldsets, (_("Recorded"), {"fields": ("change_date", "changed_by")})] if obj else fieldsets
 
-    @admin.action(description=_("Go back to the selected row (adds a copy of it)"), permissions=["add"])
+    @admin.action(description=_("Restore the selected row (adds a copy of it)"), permissions=["add"])
     def revert(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
         return super().revert(request, queryset)
 

@@ -40,9 +40,9 @@ def lines(run: SendRun) -> Iterator[Line]:
         yield Line(_("Learners found"), learners)
     if kept is None:
         return
-    yield Line(_("Settled by an earlier run"), kept.already)
+    yield Line(_("Already handled by an earlier run"), kept.already)
     yield Line(_("Sent"), kept.sent, {"status__exact": "sent"})
-    yield Line(_("Still to be settled"), kept.pending)
+    yield Line(_("Still pending"), kept.pending)
     for outcome, label, reasons in [
         ("skipped", _("Skipped: %(reason)s"), kept.skipped),
         ("failed", _("Failed: %(reason)s"), kept.failed),

@@ -62,10 +62,10 @@ class CustomTextAdmin(KeyedConfigurationPage):
         js = ["schedules/custom_text.js"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
-        whose = (_("Whose"), {"fields": ("site", "course_id", "message_name", "language", "enabled")})
+        whose = (_("Where it applies"), {"fields": ("site", "course_id", "message_name", "language", "enabled")})
         words = {"fields": ("subject", "intro", "button_label"), "description": "" if obj else placeholders_help()}
         recorded = (_("Recorded"), {"fields": ("change_date", "changed_by")})
-        return [whose, (_("Words"), words), *([recorded] if obj else [])]
+        return [whose, (_("Text"), words), *([recorded] if obj else [])]
 
     @admin.display(description=_("course"), ordering="course_id")
     def course(self, row: CustomText) -> Any:
@@ -101,7 +101,7 @@ class CustomTextAdmin(KeyedConfigurationPage):
         context = self._shown(row, "") if is_shown else {}
         return _held(super().change_view(request, object_id, form_url, {**context, **(extra_context or {})}))
 
-    @admin.action(description=_("Go back to the selected row (adds a copy of it)"), permissions=["add"])
+    @admin.action(description=_("Restore the selected row (adds a copy of it)"), permissions=["add"])
     def revert(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
         try:
             return super().revert(request, queryset)
@@ -131,9 +131,7 @@ class CustomTextAdmin(KeyedConfigurationPage):
         """Send the message with the words of the posted form to the member of staff who is signed in, nobody else."""
         form = self._posted(request)
         if form.errors:
-            return self._answer(
-                request, _("Send me this"), form, problem=_("Not sent: there are mistakes in the form.")
-            )
+            return self._answer(request, _("Send me this"), form, problem=_("Not sent: the form has errors."))
         user: Any = request.user
         address = str(getattr(user, user.get_email_field_name(), "") or "").strip()
         try:
@@ -212,7 +210,7 @@ def placeholders_help() -> str:
     ]
     return format_html(
         '<p class="custom-text-placeholders">{} <strong>{}</strong></p>',
-        _("What differs from learner to learner is written in braces:"),
+        _("Write what differs from learner to learner in braces:"),
         ", ".join([shared, *others]),
     )
 

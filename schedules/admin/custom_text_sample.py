@@ -32,11 +32,11 @@ VARIANT_LABELS = {
     "several_courses": _("About several courses"),
     "without_upsell": _("Without an upgrade to offer"),
     "longest_names": _("With very long names"),
-    "other_direction": _("With names that run the other way"),
+    "other_direction": _("With names in the other writing direction"),
 }
 
 _ONE = "one_course"
-_NEVER = _("This message is never like that. Choose another kind of preview.")
+_NEVER = _("This message has no such preview. Choose another one.")
 _NOT_TAKEN = _("Not sent: the channel did not take it (%s).")
 _SKIPPED: dict[str, Any] = {
     SkipReason.POLICY: _("Not sent: a policy denies it."),
@@ -79,7 +79,7 @@ class Sample:
             if messages()[self._row.message_name][0].is_per_course:
                 raise SampleError(_NEVER)
             if course is not None:
-                raise SampleError(_("A message about several courses says the site's words, not a course's."))
+                raise SampleError(_("A message about several courses uses the site's text, not a course's."))
         options: dict[str, Any] = {"site": self._row.site, "course_name": course.name if course else None}
         sample = sample_message(self._row.message_name, self._language, self._variant, **options)
         with translation.override(self._language):
@@ -118,8 +118,8 @@ def _explained() -> Iterator[None]:
     except ConfigurationError as error:
         raise SampleError(str(error)) from error
     except NoValueError as error:
-        said = _("This message has no value for {%s}, so it says the template's words.")
+        said = _("This message has no value for {%s}, so it uses the template's text.")
         raise SampleError(said % error.name) from error
     except Exception as error:  # a host and a template may raise anything
         log.error("A sample could not be made: %s", redacted_traceback(error))
-        raise SampleError(_("The message could not be made (%s).") % type(error).__name__) from error
+        raise SampleError(_("The message could not be created (%s).") % type(error).__name__) from error

@@ -113,11 +113,11 @@ class ScheduledMessageAdmin(StatusBanner, ReadOnlyAdmin):
     list_filter = (RunFilter, DayFilter, "status", MessageTypeFilter, ReasonFilter, "site")
     sortable_by = ()
     search_fields = ("user__username", "uuid")
-    search_help_text = _("A learner's whole username, or the uuid of a message or of a run.")
+    search_help_text = _("A learner's full username, or the uuid of a message or of a run.")
     fieldsets = (
         (None, {"fields": ("uuid", "run", "site", "user", "name", "target_date", "day_offset")}),
         (_("Courses"), {"fields": ("courses", "schedule")}),
-        (_("What became of it"), {"fields": ("status", "reason", "explanation", "attempts", "due_at", "leased_until")}),
+        (_("Outcome"), {"fields": ("status", "reason", "explanation", "attempts", "due_at", "leased_until")}),
         (_("Delivery"), {"fields": ("channel", "language", "created", "sent_at")}),
         (_("What the learner did"), {"fields": ("opened_at", "clicked_at", "opted_out_at")}),
     )
@@ -127,7 +127,7 @@ class ScheduledMessageAdmin(StatusBanner, ReadOnlyAdmin):
         ids = message.course_ids
         return ", ".join(map(str, ids)) if isinstance(ids, list) else str(ids)
 
-    @admin.display(description=_("what that means"))
+    @admin.display(description=_("explanation"))
     def explanation(self, message: ScheduledMessage) -> Any:
         """The sentence, and what can be done."""
         if not message.reason:
@@ -199,7 +199,7 @@ class SendRunAdmin(StatusBanner, ReadOnlyAdmin):
     search_help_text = _("The uuid of a run (the send_uuid of its messages).")
     fieldsets = (
         (None, {"fields": ("uuid", "site", "message_type", "date", "origin", "day_offset_signed", "target_day")}),
-        (_("What became of it"), {"fields": ("state", "started_at", "finished_at", "counts_table", "messages_link")}),
+        (_("Outcome"), {"fields": ("state", "started_at", "finished_at", "counts_table", "messages_link")}),
     )
 
     @admin.display(description=_("day offset"))

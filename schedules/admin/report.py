@@ -174,7 +174,7 @@ def _reasons(report: MessageReport, types: Mapping[str, str] | None) -> Iterator
             caption,
             [
                 {
-                    "reason": one.reason or _("none was kept"),
+                    "reason": one.reason or _("no reason recorded"),
                     "summary": summary(one.reason) if one.reason else "",
                     "count": number(one.count),
                     "url": _in_ledger(report.scope, one, types) if types is not None and one.reason else "",

@@ -40,7 +40,7 @@ class ReportForm(forms.Form):
         required=False,
         max_length=255,
         widget=forms.TextInput({"list": "known-courses"}),
-        help_text=_("A whole course id; empty: every course."),
+        help_text=_("A full course id. Leave empty for every course."),
     )
 
     def __init__(self, query: QueryDict) -> None:
@@ -67,7 +67,7 @@ class ReportForm(forms.Form):
         if first and last and first > last:
             self.add_error("last_day", _("The last day is before the first one."))
         elif first and last and last - first >= timedelta(days=MAX_DAYS):
-            text = _("These are more than %(most)d days. Choose fewer.") % {"most": MAX_DAYS}
+            text = _("The period is longer than %(most)d days. Choose a shorter one.") % {"most": MAX_DAYS}
             self.add_error("first_day", text)
         return self.cleaned_data
 

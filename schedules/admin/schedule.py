@@ -62,7 +62,7 @@ class LearnerInCourseSearch(LargeTableAdmin):
     """Search by the start of a username, or by a whole course id."""
 
     search_fields = ("user__username", "course_id")
-    search_help_text = _("The start of a learner's username, or a whole course id.")
+    search_help_text = _("The start of a learner's username, or a full course id.")
 
     def get_search_results(
         self,
@@ -96,7 +96,7 @@ class ScheduleAdmin(LearnerInCourseSearch):
     @admin.display(description=_("experience"))
     def experience_shown(self, schedule: Schedule) -> Any:
         experience: ScheduleExperience | None = getattr(schedule, "experience", None)
-        return str(experience) if experience else _("no row: counts as the default")
+        return str(experience) if experience else _("not set: counts as the default")
 
     @admin.action(description=_("Change experience to: Recurring Nudge and Upgrade Reminder"), permissions=["change"])
     def change_to_default(self, request: HttpRequest, queryset: models.QuerySet[Schedule]) -> None:

@@ -28,6 +28,6 @@ class NotAlreadyTold(Gate):
 
     def explain(self, seen: Mapping[str, Any]) -> str:
         if "sent_at" not in seen:
-            return _("Another worker has the same message in hand.")
+            return _("Another worker is sending the same message.")
         text = _("The learner got this message about %(course_id)s on %(sent_at)s.")
         return text % {**seen, "sent_at": day_text(seen["sent_at"])}

@@ -19,7 +19,7 @@ class NotOptedOut(Gate):
     """The learner did not opt out of the course, the message type or all, with us or with the host (behavior 9)."""
 
     reason = SkipReason.OPTED_OUT
-    summary = gettext_lazy("The learner does not want such messages.")
+    summary = gettext_lazy("The learner has opted out of these messages.")
     remedy = gettext_lazy("Only the learner can change that, on the page that every message links to.")
 
     def look(self, due: Schedule, facts: Facts, clock: datetime) -> Answer:
@@ -28,5 +28,5 @@ class NotOptedOut(Gate):
 
     def explain(self, seen: Mapping[str, Any]) -> str:
         if "course_id" in seen:
-            return _("The learner does not want such messages about %(course_id)s.") % seen
-        return _("The learner opted out with whoever carries our messages.")
+            return _("The learner has opted out of these messages about %(course_id)s.") % seen
+        return _("The learner opted out with the delivery service.")

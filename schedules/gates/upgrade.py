@@ -20,7 +20,9 @@ class CanUpgrade(Gate):
 
     reason = SkipReason.NOTHING_TO_UPGRADE
     summary = gettext_lazy("There is no course that can be upgraded.")
-    remedy = gettext_lazy("See the learner's deadline and mode, and the course's verified mode and deadline settings.")
+    remedy = gettext_lazy(
+        "Check the learner's deadline and mode, and the course's verified mode and deadline settings."
+    )
 
     def look(self, due: Schedule, facts: Facts, clock: datetime) -> Answer:
         enrollment = facts.enrollment(due)

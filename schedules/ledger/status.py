@@ -118,7 +118,7 @@ def channel_troubles(site_ids: Collection[int]) -> dict[int, list[str]]:
         True: gettext("The channel %(channel)s takes no messages, since %(since)s: %(answer)s"),
         False: gettext("The channel %(channel)s takes no messages of this site's sender, since %(since)s: %(answer)s"),
     }
-    remedy = gettext("They wait. Mend it, and send a test, which is tried at once.")
+    remedy = gettext("They are waiting. Fix the cause and send a test, which is tried at once.")
     rows = ChannelTrouble.objects.filter(channel=conf.default_channel, site_id__in=(0, *site_ids)).order_by("site_id")
     found: dict[int, list[str]] = {site_id: [] for site_id in site_ids}
     for row in rows:
@@ -136,10 +136,10 @@ def _silences(types: Iterable[TypeStatus], ran: Collection[str], now: datetime) 
     # Translators: command is to be typed as it stands, message_type is a name that logs have too.
     text = gettext(
         "No %(message_type)s run for its own day has finished in the last %(hours)d hours. "
-        "Run %(command)s, and see why nothing ran it."
+        "Run %(command)s, and find out why it was not run."
     )
     return [
-        text % {"message_type": one.message_type, "command": f"send_{one.message_type}", "hours": hours}
+        text % {"message_type": one.message_type, "command": f"send_messages --type {one.message_type}", "hours": hours}
         for one in types
         if one.enqueuing_since is not None
         and one.enqueuing_since < now - MAX_BETWEEN_RUNS
@@ -151,7 +151,7 @@ def _stuck(count: int) -> list[str]:
     if not count:
         return []
     # Translators: task is the name of a Celery task.
-    text = gettext("Stuck messages: %(count)d. See that workers and the task %(task)s run.")
+    text = gettext("Stuck messages: %(count)d. Make sure that workers and the task %(task)s are running.")
     return [text % {"count": count, "task": "schedules.tasks.recover"}]
 
 

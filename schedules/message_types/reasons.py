@@ -25,21 +25,21 @@ class Reason:
 
 
 _WAIT = _("Nothing needs to be done: it was tried for as long as the message was worth sending.")
-_LOOK = _("Mend what was said, and run the day again: what was sent is not sent twice.")
+_LOOK = _("Fix the cause named above, and run the day again: what was sent is not sent twice.")
 
 #: The reasons of what happens between the gates and the learner.
 OTHERS: Mapping[str, Reason] = {
-    SkipReason.EXPIRED: Reason(_("The message was not worth sending any more when its turn came."), _WAIT),
+    SkipReason.EXPIRED: Reason(_("The message had expired before it could be sent."), _WAIT),
     SkipReason.NO_LONGER_DUE: Reason(
-        _("The message was due when it was found, and no longer when its turn came."),
+        _("The message was no longer due when it was about to be sent."),
         _("Nothing needs to be done: dates, enrollments or courses changed."),
     ),
     SkipReason.POLICY: Reason(
-        _("A policy of edx-ace denied the message."), _("See ACE_ENABLED_POLICIES, and what those policies ask.")
+        _("A policy of edx-ace denied the message."), _("Check ACE_ENABLED_POLICIES and what those policies require.")
     ),
     SkipReason.MESSAGE_TYPE_GONE: Reason(
-        _("No setting names the message type any more."),
-        _("Name it in SCHEDULES['MESSAGE_TYPES'] again, and run the day again."),
+        _("The message type is no longer in the settings."),
+        _("Add it to SCHEDULES['MESSAGE_TYPES'] again, and run the day again."),
     ),
     FailReason.HOST_ERROR: Reason(_("The learning platform could not answer."), _LOOK),
     FailReason.GATE_ERROR: Reason(_("A gate could not answer."), _("Correct the gate, and run the day again.")),
@@ -52,7 +52,8 @@ OTHERS: Mapping[str, Reason] = {
     FailReason.CHANNEL_REFUSED: Reason(_("The channel refused the message."), _LOOK),
     FailReason.CHANNEL_ERROR: Reason(_("The channel failed."), _LOOK),
     FailReason.INTERNAL_ERROR: Reason(
-        _("The app failed at this message."), _("The log of that time has the traceback; report it.")
+        _("An error in the app kept it from sending this message."),
+        _("The log of that time has the traceback; report it."),
     ),
 }
 

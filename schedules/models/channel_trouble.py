@@ -13,12 +13,14 @@ class ChannelTrouble(models.Model):
     """
 
     channel = models.CharField(_("channel"), max_length=100)
-    site_id = models.IntegerField(_("site"), default=0, help_text=_("Whose sender is refused. 0: every site's."))
+    site_id = models.IntegerField(
+        _("site"), default=0, help_text=_("The site whose sender is refused; 0 means every site.")
+    )
     reason = models.CharField(_("reason"), max_length=50)
     answer = models.CharField(_("what was answered"), max_length=255, blank=True)
     since = models.DateTimeField(_("since"))
     failed_trials = models.PositiveSmallIntegerField(_("failed trials"), default=1)
-    blocked_until = models.DateTimeField(_("blocked until"), help_text=_("Then one worker tries again."))
+    blocked_until = models.DateTimeField(_("blocked until"), help_text=_("When one worker tries again."))
 
     class Meta:
         verbose_name = _("channel's trouble")

@@ -37,23 +37,32 @@ class CustomText(FreshConfiguration):
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     course_id = ExactCharField(
-        _("course"), max_length=255, blank=True, help_text=_("The course's id. Empty: all courses of the site.")
+        _("course"),
+        max_length=255,
+        blank=True,
+        help_text=_("A full course id. Leave empty for all courses of the site."),
     )
     message_name = models.CharField(_("message"), max_length=100)
     language = models.CharField(
-        _("language"), max_length=35, blank=True, help_text=_("Words for one language come before words for all.")
+        _("language"),
+        max_length=35,
+        blank=True,
+        help_text=_("Text for one language takes precedence over text for all."),
     )
     subject = models.CharField(
-        _("subject"), max_length=150, blank=True, help_text=_("One line. Empty: the template's.")
+        _("subject"), max_length=150, blank=True, help_text=_("One line. Leave empty to use the template's.")
     )
     intro = models.TextField(
         _("intro"),
         blank=True,
         validators=[MaxLengthValidator(MAX_INTRO_CHARACTERS)],
-        help_text=_("The first paragraph, in plain text or Markdown. Empty: the template's."),
+        help_text=_("The first paragraph, in plain text or Markdown. Leave empty to use the template's."),
     )
     button_label = models.CharField(
-        _("call to action"), max_length=40, blank=True, help_text=_("The words on the button. Empty: the template's.")
+        _("call to action"),
+        max_length=40,
+        blank=True,
+        help_text=_("The text on the button. Leave empty to use the template's."),
     )
 
     class Meta(FreshConfiguration.Meta):

@@ -41,7 +41,7 @@ class SendRun(models.Model):
     started_at = models.DateTimeField(_("started"), db_index=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     leased_until = models.DateTimeField(
-        _("leased until"), null=True, blank=True, help_text=_("Bins that have not reported then are searched again.")
+        _("leased until"), null=True, blank=True, help_text=_("Bins that have not reported by then are searched again.")
     )
     counts = models.JSONField(_("counts"), default=dict, blank=True)
 
@@ -94,22 +94,26 @@ class ScheduledMessage(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("schedule"),
-        help_text=_("Set where a message is about one course alone."),
+        help_text=_("Set only if the message is about one course."),
     )
     name = models.CharField(_("message"), max_length=100)
     target_date = models.DateField(_("target day"))
     day_offset = models.SmallIntegerField(_("day offset"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.CLAIMED)
     reason = models.CharField(_("reason"), max_length=50, blank=True)
-    detail = models.JSONField(_("detail"), default=dict, blank=True, help_text=_("What was seen, or said."))
+    detail = models.JSONField(
+        _("detail"), default=dict, blank=True, help_text=_("What a gate saw, or what the channel answered.")
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     unknown_faults = models.PositiveSmallIntegerField(
-        _("unknown faults"), default=0, help_text=_("Attempts that failed and nobody can say why.")
+        _("unknown faults"), default=0, help_text=_("Attempts that failed for an unknown reason.")
     )
-    due_at = models.DateTimeField(_("due"), null=True, blank=True, help_text=_("Not before; empty: at once."))
+    due_at = models.DateTimeField(
+        _("due"), null=True, blank=True, help_text=_("Not before this time; empty means at once.")
+    )
     lease = models.UUIDField(null=True, editable=False)  # known to its holder alone, and new with each lease
     leased_until = models.DateTimeField(
-        _("leased until"), null=True, blank=True, help_text=_("If not settled then, it is handed out again.")
+        _("leased until"), null=True, blank=True, help_text=_("If it is not finalized by then, it is handed out again.")
     )
     channel = models.CharField(_("channel"), max_length=50, blank=True)
     language = models.CharField(_("language"), max_length=35, blank=True)
@@ -119,7 +123,7 @@ class ScheduledMessage(models.Model):
     opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
     clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)
     opted_out_at = models.DateTimeField(
-        _("opted out"), null=True, blank=True, help_text=_("By the message's own link, whatever they chose later.")
+        _("opted out"), null=True, blank=True, help_text=_("By the link in this message, whatever they chose later.")
     )
     segment_due_at = models.DateTimeField(null=True, editable=False, db_index=True)
     google_due_at = models.DateTimeField(null=True, editable=False, db_index=True)

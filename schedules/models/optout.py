@@ -21,10 +21,14 @@ class OptOut(models.Model):
     )
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     course_id = ExactCharField(
-        _("course"), max_length=255, blank=True, default="", help_text=_("A whole course id. Empty: every course.")
+        _("course"),
+        max_length=255,
+        blank=True,
+        default="",
+        help_text=_("A full course id. Leave empty for every course."),
     )
     message_type = models.CharField(
-        _("message type"), max_length=50, blank=True, default="", help_text=_("Empty: every message type.")
+        _("message type"), max_length=50, blank=True, default="", help_text=_("Leave empty for every message type.")
     )
     created = models.DateTimeField(_("since"), auto_now_add=True)
 

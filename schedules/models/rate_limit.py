@@ -13,14 +13,14 @@ class ChannelRate(models.Model):
     """
 
     channel = models.CharField(_("channel"), max_length=100, unique=True)
-    free_at = models.DateTimeField(_("free at"), help_text=_("The next slot that nobody has taken."))
+    free_at = models.DateTimeField(_("free at"), help_text=_("The next free slot."))
     return_at = models.DateTimeField(
-        _("return at"), help_text=_("When the next message that finds no slot soon may come back.")
+        _("return at"), help_text=_("When a message that found no free slot may try again.")
     )
 
     class Meta:
-        verbose_name = _("channel's pace")
-        verbose_name_plural = _("channels' paces")
+        verbose_name = _("channel's rate limit")
+        verbose_name_plural = _("channels' rate limits")
 
     def __str__(self) -> str:
         return self.channel

@@ -87,7 +87,7 @@ def compare(scope: ReportScope, now: datetime, host: Host | None = None) -> Comp
     spans = assignment_spans(scope.site)
     if not spans:
         text = gettext(
-            "There is no control group: nobody was held back by a draw so far. To begin, set the hold-back ratio in "
+            "There is no control group: no learner has been held back so far. To begin, set the hold-back ratio in "
             "the schedule configuration of %(site)s to a number between 0 and 1."
         )
         return _nothing([text % {"site": scope.site.domain}])
@@ -100,7 +100,12 @@ def compare(scope: ReportScope, now: datetime, host: Host | None = None) -> Comp
         tallies = [_tally(group, host) for group in (scheduled, held_back)]
     except HostError:  # a temporary one: what is asked now may be known later
         return _nothing(
-            [gettext("The learning platform cannot say now what became of these learners; look again later."), *notes]
+            [
+                gettext(
+                    "The learning platform cannot say at the moment what became of these learners. Try again later."
+                ),
+                *notes,
+            ]
         )
     notes += _about_answers(tallies)
     mine, others = tallies
@@ -193,8 +198,8 @@ def _about_assignment(scope: ReportScope, spans: Sequence[Span]) -> Iterator[str
     _, ends = day_bounds(scope.last_day, conf.time_zone)
     if len({span.ratio for span in spans if span.touches(begins, ends)}) > 1:
         yield gettext(
-            "The hold-back ratio was changed on these days, so that the groups differ in when their learners started: "
-            "compare days with one ratio."
+            "The hold-back ratio was changed on these days, so the groups differ in when their learners started. "
+            "Compare days with one ratio."
         )
 
 

@@ -40,7 +40,7 @@ def of_sent(counts: Totals, name: str) -> str:
     setting = _SETTINGS.get(name)
     if setting and not counts.number(name) and not getattr(conf, setting.lower()):
         # Translators: about opens or clicks; %(setting)s is the name of a setting.
-        return _("not noted: %(setting)s is off") % {"setting": setting}
+        return _("not recorded: %(setting)s is off") % {"setting": setting}
     if not counts.sent:
         return ""
     return _("%(share)s of those sent") % {"share": percent(counts.number(name) / counts.sent)}

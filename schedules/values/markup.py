@@ -131,7 +131,9 @@ def check_markdown(text: str, allowed: Collection[str]) -> None:
     problems = [*_control_characters(text, "\n\t"), *_placeholders(text, allowed), *_html(tokens)]
     refused = dict.fromkeys(str(_REFUSED[one.type]) for one in _every(tokens) if one.type in _REFUSED)
     if refused:
-        problem = _("No %(what)s here: messages have paragraphs, lists, links, *emphasis* and **strong emphasis**.")
+        problem = _(
+            "Not allowed in a message: %(what)s. Use paragraphs, lists, links, *emphasis* and **strong emphasis**."
+        )
         problems.append(ValidationError(problem, params={"what": ", ".join(refused)}))
     problems += _links(tokens)
     if problems:
@@ -261,7 +263,7 @@ def _control_characters(text: str, allowed: str) -> Iterator[ValidationError]:
     if found and not allowed and set(found) <= set("\r\n\x0b\x0c\x85\u2028\u2029"):
         yield ValidationError(_("Write one line, without a line break."))
     elif found:
-        problem = _("There is a control character: %(found)s. Remove it.")
+        problem = _("The text contains a control character: %(found)s. Remove it.")
         yield ValidationError(problem, params={"found": f"U+{ord(found[0]):04X}"})
 
 
@@ -269,29 +271,31 @@ def _placeholders(text: str, allowed: Collection[str]) -> Iterator[ValidationErr
     names = ", ".join(f"{{{name}}}" for name in allowed)
     for name in dict.fromkeys(_IN_BRACES.findall(text)):
         if name not in allowed:
-            problem = _("%(name)s is no placeholder of this message. There are: %(allowed)s.")
+            problem = _("This message has no placeholder %(name)s. Choose from: %(allowed)s.")
             yield ValidationError(problem, params={"name": f"{{{name}}}", "allowed": names})
     if re.search("[{}]", _IN_BRACES.sub("", text)):
-        problem = _("A brace stands alone. Braces are for placeholders: %(allowed)s.")
+        problem = _("A brace has no partner or no placeholder. Use braces only around a placeholder: %(allowed)s.")
         yield ValidationError(problem, params={"allowed": names})
 
 
 def _html(tokens: Iterable[Token]) -> Iterator[ValidationError]:
     tags = [token.content.strip() for token in _every(tokens) if token.type in _HTML_TOKENS]
     if tags:
-        problem = _("No HTML here: %(tag)s. Write plain text.")
+        problem = _("HTML is not allowed here: %(tag)s. Write plain text.")
         yield ValidationError(problem, params={"tag": tags[0].partition("\n")[0][:60]})
 
 
 def _links(tokens: Iterable[Token]) -> Iterator[ValidationError]:
     for token in _every(tokens):
         if token.type == "link_open" and not _is_link(url := str(token.attrs["href"])):
-            problem = _("The link to %(url)s does not work in a message: begin it with https:// or mailto:, in full.")
+            problem = _(
+                "The link to %(url)s does not work in a message. Write it in full, beginning with https:// or mailto:."
+            )
             if "%7B" in url or "{" in url:
-                problem = _("The link to %(url)s holds a placeholder. Placeholders stand in the text alone.")
+                problem = _("The link to %(url)s contains a placeholder. Use placeholders only in the text.")
             yield ValidationError(problem, params={"url": url[:200]})
         if token.type == "text" and "](" in token.content:
-            yield ValidationError(_("A link is not whole. Write [text](https://…), without a blank in the address."))
+            yield ValidationError(_("A link is incomplete. Write [text](https://…), without a space in the address."))
         kinds = [child.type for child in token.children or ()]
         if ("link_open", "link_close") in pairwise(kinds):
             yield ValidationError(_("A link has no text. Write [text](https://…)."))

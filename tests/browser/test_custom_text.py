@@ -48,7 +48,7 @@ def test_the_preview_follows_what_is_typed(form):
 def test_a_mistake_is_told_at_its_field_and_goes_when_it_is_mended(form):
     write(form, subject="{oops}")
     error = form.do(lambda page: page.locator(".field-subject .errorlist").inner_text())
-    assert error.startswith("{oops} is no placeholder of this message.")
+    assert error.startswith("This message has no placeholder {oops}.")
     told_by = form.do(lambda page: page.locator("#id_subject").get_attribute("aria-describedby"))
     assert told_by == "id_subject_error id_subject_helptext"
     form.take_picture("pages/custom_text.mistake")

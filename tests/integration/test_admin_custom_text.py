@@ -25,7 +25,7 @@ LIST = "admin:schedules_customtext_changelist"
 PREVIEW = "admin:schedules_customtext_preview"
 SEND = "admin:schedules_customtext_send"
 
-REFUSED = "{oops} is no placeholder of this message. There are: {course}, {platform}, {name}."
+REFUSED = "This message has no placeholder {oops}. Choose from: {course}, {platform}, {name}."
 
 
 def post(client, url_name, accept="application/json", **values):
@@ -76,7 +76,7 @@ def test_mistakes_are_told_beside_their_field_and_nothing_is_saved(admin_client)
     response = post(admin_client, ADD, subject="{oops}", intro="<b>x</b>", button_label="x" * 41, course_id="nothing")
     errors = response.context["adminform"].errors
     assert errors["subject"] == [REFUSED]
-    assert errors["intro"] == ["No HTML here: <b>. Write plain text."]
+    assert errors["intro"] == ["HTML is not allowed here: <b>. Write plain text."]
     assert errors["button_label"] == ["Ensure this value has at most 40 characters (it has 41)."]
     assert errors["course_id"] == ["The LMS knows no course nothing. Copy the id from the course's address."]
     assert not CustomText.objects.exists()
@@ -162,7 +162,7 @@ def test_a_kept_row_that_cannot_be_used_says_so(admin_client):
     CustomText.objects.filter(pk=row.pk).update(subject="Week {week}")
     page = admin_client.get(reverse("admin:schedules_customtext_change", args=[row.pk]))
     assert page.status_code == 200
-    assert "This message has no value for {week}, so it says the template&#x27;s words." in page.text
+    assert "This message has no value for {week}, so it uses the template&#x27;s text." in page.text
 
 
 def test_going_back_to_words_of_a_course_that_is_gone_is_refused_with_a_line(admin_client):
@@ -222,8 +222,8 @@ def test_mistakes_are_told_instead_of_a_preview(admin_client):
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"_variant": "several_courses", "message_name": "courseupdate"}, "This message is never like that."),
-        ({"_variant": "without_upsell", "message_name": "upgradereminder"}, "This message is never like that."),
+        ({"_variant": "several_courses", "message_name": "courseupdate"}, "This message has no such preview."),
+        ({"_variant": "without_upsell", "message_name": "upgradereminder"}, "This message has no such preview."),
     ],
 )
 def test_a_variant_that_a_message_has_not_is_explained(admin_client, values, problem):
@@ -232,7 +232,7 @@ def test_a_variant_that_a_message_has_not_is_explained(admin_client, values, pro
 
 def test_a_message_about_several_courses_says_the_sites_words_and_the_preview_explains_it(admin_client):
     answer = post(admin_client, PREVIEW, course_id=str(make_course().pk), _variant="several_courses").json()
-    assert answer["problem"] == "A message about several courses says the site's words, not a course's."
+    assert answer["problem"] == "A message about several courses uses the site's text, not a course's."
     preview = post(admin_client, PREVIEW, subject="Own", _variant="several_courses").json()["preview"]
     assert preview["subject"] == "Own"
 
@@ -242,7 +242,7 @@ def test_a_broken_template_is_told_and_not_a_broken_page(admin_client, settings,
     folder.mkdir(parents=True)
     (folder / "body.html").write_text("{% nonsense %}")
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
-    assert post(admin_client, PREVIEW).json()["problem"] == "The message could not be made (TemplateSyntaxError)."
+    assert post(admin_client, PREVIEW).json()["problem"] == "The message could not be created (TemplateSyntaxError)."
     assert "A sample could not be made: TemplateSyntaxError" in caplog.text
 
 
@@ -306,7 +306,7 @@ def test_without_a_channel_it_says_which_setting_to_look_at(admin_client, settin
 def test_words_with_mistakes_are_not_sent(admin_client, email_channel):
     answer = post(admin_client, SEND, subject="{oops}").json()
     assert answer["errors"] == {"subject": [REFUSED]}
-    assert answer["problem"] == "Not sent: there are mistakes in the form."
+    assert answer["problem"] == "Not sent: the form has errors."
     assert email_channel == []
 
 

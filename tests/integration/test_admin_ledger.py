@@ -162,9 +162,9 @@ def test_a_run_shows_what_became_of_its_learners_and_links_them(admin_client, si
     assert rows == [
         '<th scope="row">Bins that have reported</th> <td>2</td>',
         '<th scope="row">Learners found</th> <td>12</td>',
-        '<th scope="row">Settled by an earlier run</th> <td>2</td>',
+        '<th scope="row">Already handled by an earlier run</th> <td>2</td>',
         f'<th scope="row">Sent</th> <td>{link}sent">4</a></td>',
-        '<th scope="row">Still to be settled</th> <td>1</td>',
+        '<th scope="row">Still pending</th> <td>1</td>',
         f'<th scope="row">Skipped: no-address</th> <td>{link}skipped&amp;reason=no-address">1</a></td>',
         f'<th scope="row">Skipped: opted-out</th> <td>{link}skipped&amp;reason=opted-out">3</a></td>',
         f'<th scope="row">Failed: template-error</th> <td>{link}failed&amp;reason=template-error">1</a></td>',

@@ -98,12 +98,12 @@ def test_the_page_says_what_became_of_the_messages(show, ledger):
 def test_what_nobody_notes_is_told_from_none(site, show, settings):
     message(site)
     texts = {figure.label: figure.share for figure in show().context["figures"]}
-    assert texts["Opened (machines included)"] == "not noted: TRACK_OPENS is off"
+    assert texts["Opened (machines included)"] == "not recorded: TRACK_OPENS is off"
     assert texts["Clicked (machines included)"] == "0.0 % of those sent"
     settings.SCHEDULES = {"TRACK_OPENS": True, "TRACK_CLICKS": False}
     texts = {figure.label: figure.share for figure in show().context["figures"]}
     assert texts["Opened (machines included)"] == "0.0 % of those sent"
-    assert texts["Clicked (machines included)"] == "not noted: TRACK_CLICKS is off"
+    assert texts["Clicked (machines included)"] == "not recorded: TRACK_CLICKS is off"
     message(site, learner="bob", done=("clicked",))  # noted when it was on
     texts = {figure.label: figure.share for figure in show().context["figures"]}
     assert texts["Clicked (machines included)"] == "50.0 % of those sent"
@@ -162,7 +162,7 @@ def test_without_a_query_it_is_the_last_thirty_days_of_the_default_site(admin_cl
 def test_a_report_is_narrowed_down(show, site, ledger):
     river = Site.objects.create(domain="river.example.com", name="River")
     assert show(site=river.pk).context["report"].total.messages == 0
-    assert "The ledger has no messages of these." in show(site=river.pk).text
+    assert "The ledger has no such messages." in show(site=river.pk).text
     assert show(message="courseupdate").context["report"].total.messages == 1
     assert show(course=f" {CHESS} ").context["report"].total.messages == 1
     assert show(course=BOTANY, message="courseupdate").context["report"].total.messages == 0
@@ -173,7 +173,7 @@ def test_a_report_is_narrowed_down(show, site, ledger):
     ("query", "field", "said"),
     [
         ({"last_day": "2026-02-28"}, "last_day", "The last day is before the first one."),
-        ({"first_day": "2023-01-01"}, "first_day", "These are more than 731 days. Choose fewer."),
+        ({"first_day": "2023-01-01"}, "first_day", "The period is longer than 731 days. Choose a shorter one."),
         ({"first_day": "2026-02-30"}, "first_day", "Enter a valid date."),
         ({"last_day": ""}, "last_day", "This field is required."),
         ({"site": "77"}, "site", "Select a valid choice."),
@@ -223,7 +223,7 @@ def test_groups_are_compared_when_asked_and_only_then(show, compared):
     assert "&amp;compare=1#report-comparison" in page
     assert "Came back" not in page
     page = show(compare=1, course=BOTANY).text
-    assert "Learners with a schedule: 1,900. Held back by the draw: 200." in page
+    assert "Learners with a schedule: 1,900. Held back at random: 200." in page
     assert table_on(page, "report-comparison")[1:] == [
         ["Came back", "240 of 1,900: 12.6 %", "16 of 200: 8.0 %", "+4.6", "−0.2 to +8.0"],
         ["Upgraded", "3 of 1,900: 0.2 %", "0 of 200: 0.0 %", "+0.2", "−1.7 to +0.5"],
@@ -246,7 +246,7 @@ def test_a_group_of_nobody_has_no_share_and_no_difference(show, site):
 
 def test_where_there_is_nothing_to_compare_the_notes_say_why(show, site):
     page = show(compare=1).text
-    assert "There is no control group: nobody was held back by a draw so far." in page
+    assert "There is no control group: no learner has been held back so far." in page
     assert "95 % interval" not in page
 
 
@@ -267,8 +267,8 @@ def test_an_lms_that_does_not_answer_costs_the_comparison_alone(show, compared, 
 
 
 def test_a_narrowed_message_says_that_it_does_not_narrow_the_comparison(show, compared):
-    assert "Which message was chosen makes no difference here" not in show(compare=1).text
-    assert "Which message was chosen makes no difference here" in show(compare=1, message="courseupdate").text
+    assert "The message you chose makes no difference here" not in show(compare=1).text
+    assert "The message you chose makes no difference here" in show(compare=1, message="courseupdate").text
 
 
 def test_a_table_of_counts_asks_for_no_comparison(site, compared, change_host, capsys):
@@ -398,7 +398,7 @@ def test_the_command_s_files_are_the_page_s(show, compared, capsys):
 
 
 def test_the_command_compares_when_asked(compared, capsys):
-    assert "Held back by the draw" not in run(capsys)
+    assert "Held back at random" not in run(capsys)
     said = run(capsys, "--compare", "--course", BOTANY, "--message", "recurringnudge_day3")
     assert said.startswith(f"example.com, 2026-03-01 to 2026-03-05, recurringnudge_day3, about {BOTANY}\n")
     assert re.search(r"^came back +240 of 1900: 12.6 %  16 of 200: 8.0 %  \+4.6", said, re.M)

@@ -54,7 +54,7 @@ def test_the_list_shows_who_where_when_and_which_e_mails(admin_client):
     assert "March 12, 2026" in text
     assert "April 2, 2026" in text
     assert "Course Updates" in text
-    assert "no row: counts as the default" in text
+    assert "not set: counts as the default" in text
     assert MeadowHost.questions == []
 
 

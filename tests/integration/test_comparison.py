@@ -276,7 +276,7 @@ def test_without_a_draw_there_is_nothing_to_compare_and_it_is_said_how_to_begin(
     found = compare(scope_of(quiet), NOW, FakeHost())
     assert (found.scheduled_count, found.held_back_count, found.effects) == (0, 0, ())
     assert found.notes == (
-        "There is no control group: nobody was held back by a draw so far. To begin, set the hold-back ratio in the "
+        "There is no control group: no learner has been held back so far. To begin, set the hold-back ratio in the "
         "schedule configuration of quiet.example.com to a number between 0 and 1.",
     )
 
@@ -383,7 +383,7 @@ def test_a_host_that_is_away_is_asked_again_later(site):
     found = compare(scope_of(site), NOW, IsAway())
     assert found.effects == ()
     assert found.notes == (
-        "The learning platform cannot say now what became of these learners; look again later.",
+        "The learning platform cannot say at the moment what became of these learners. Try again later.",
         "1 learner is too new: the day of their first message has not passed.",
     )
 

@@ -45,7 +45,7 @@ def mistakes(**values):
 def test_each_field_is_checked_before_it_is_saved(field):
     allowed = "{course}, {platform}, {name}, {week}, {deadline}"
     assert mistakes(**{field: "Go to {curse}"}) == {
-        field: [f"{{curse}} is no placeholder of this message. There are: {allowed}."]
+        field: [f"This message has no placeholder {{curse}}. Choose from: {allowed}."]
     }
     assert mistakes(**{field: "x" * 3001}).keys() == {field}
 

@@ -99,7 +99,9 @@ def test_silence_is_a_problem_after_26_hours(kind, site):
     (problem,) = site_status(site, NOW + timedelta(hours=1, minutes=1)).problems[:1]
     SendRun.objects.filter(message_type=kind).delete()
     (problem,) = site_status(site, NOW).problems
-    assert problem.startswith(f"No {kind} run for its own day has finished in the last 26 hours. Run send_{kind}")
+    assert problem.startswith(
+        f"No {kind} run for its own day has finished in the last 26 hours. Run send_messages --type {kind}"
+    )
 
 
 def test_a_run_that_is_not_finished_is_silence(site):

@@ -223,7 +223,7 @@ def test_the_page_is_kept_listed_and_passed_on_by_nobody(client, site, alice, ga
 
 def test_the_page_says_what_was_stopped_and_what_still_comes(client, site, alice, garden):
     text = text_of(client.post(link(site, alice, garden), ONE_CLICK))
-    said, _, rest = text.partition("What can still come")
+    said, _, rest = text.partition("E-mails you can still get")
     assert "You are unsubscribed From now on you no longer get: Reminders to keep learning E-mails of this kind" in said
     assert "Reminders to keep learning" not in rest
     assert "Weekly course news" in rest
@@ -233,7 +233,7 @@ def test_the_page_says_what_was_stopped_and_what_still_comes(client, site, alice
 
 def test_a_course_that_was_stopped_is_named(client, site, alice, garden):
     text = text_of(client.post(link(site, alice, garden), {"stop": of_course(garden)}))
-    said, _, rest = text.partition("What can still come")
+    said, _, rest = text.partition("E-mails you can still get")
     assert "you no longer get: A Garden in a Year All e-mails about this course." in said
     assert "Reminders to keep learning" in rest
     assert "Nothing about: A Garden in a Year" in rest
@@ -242,12 +242,12 @@ def test_a_course_that_was_stopped_is_named(client, site, alice, garden):
 def test_when_all_is_stopped_only_the_way_back_is_offered(client, site, alice, garden):
     answer = client.post(link(site, alice, garden), {"stop": ":"})
     assert re.findall(r'<button[^>]* name="(\w+)" value="([^"]*)"', answer.content.decode()) == [("again", ":")]
-    assert "What can still come None of these e-mails." in text_of(answer)
+    assert "E-mails you can still get None of these e-mails." in text_of(answer)
 
 
 def test_what_is_stopped_in_part_is_not_said_to_come(client, site, alice, garden):
     answer = text_of(client.post(link(site, alice, garden), ONE_CLICK))
-    assert answer.count("You get these, but for what you stopped.") == 2  # all, and the course
+    assert answer.count("You get these, except for those you stopped.") == 2  # all, and the course
     assert "You get these. " not in answer
 
 
@@ -329,7 +329,7 @@ def test_what_comes_again_is_not_said_of_what_all_stops_or_of_a_part(client, sit
     assert "still stopped You stopped all of these e-mails." in text_of(client.post(path, {"again": course}))
     client.post(path, {"again": ":"})
     answer = text_of(client.post(path, {"again": course}))
-    assert "You get these e-mails again You get these, but for what you stopped. A Garden in a Year" in answer
+    assert "You get these e-mails again You get these, except for those you stopped. A Garden in a Year" in answer
 
 
 @pytest.mark.parametrize("error", [HostError("away", is_temporary=True), RuntimeError("broken")])

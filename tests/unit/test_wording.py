@@ -152,15 +152,21 @@ def test_a_line_stays_one_line_whatever_the_value():
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("In {curse}", "{curse} is no placeholder of this message. There are: {course}, {name}."),
-        ("{course.__class__}", "{course.__class__} is no placeholder of this message. There are: {course}, {name}."),
-        ("{0}", "{0} is no placeholder of this message. There are: {course}, {name}."),
-        ("{}", "{} is no placeholder of this message. There are: {course}, {name}."),
-        ("{week}", "{week} is no placeholder of this message. There are: {course}, {name}."),
-        ("In {course", "A brace stands alone. Braces are for placeholders: {course}, {name}."),
-        ("In {{course}}", "A brace stands alone. Braces are for placeholders: {course}, {name}."),
-        ("Go <b>on</b>", "No HTML here: <b>. Write plain text."),
-        ("Go\x07 on", "There is a control character: U+0007. Remove it."),
+        ("In {curse}", "This message has no placeholder {curse}. Choose from: {course}, {name}."),
+        ("{course.__class__}", "This message has no placeholder {course.__class__}. Choose from: {course}, {name}."),
+        ("{0}", "This message has no placeholder {0}. Choose from: {course}, {name}."),
+        ("{}", "This message has no placeholder {}. Choose from: {course}, {name}."),
+        ("{week}", "This message has no placeholder {week}. Choose from: {course}, {name}."),
+        (
+            "In {course",
+            "A brace has no partner or no placeholder. Use braces only around a placeholder: {course}, {name}.",
+        ),
+        (
+            "In {{course}}",
+            "A brace has no partner or no placeholder. Use braces only around a placeholder: {course}, {name}.",
+        ),
+        ("Go <b>on</b>", "HTML is not allowed here: <b>. Write plain text."),
+        ("Go\x07 on", "The text contains a control character: U+0007. Remove it."),
     ],
 )
 def test_mistakes_are_named_with_what_is_allowed(check, words, problem):
@@ -186,7 +192,7 @@ def test_a_line_has_no_line_break(line):
 )
 def test_markdown_that_messages_do_not_have_is_refused(source, what):
     (problem,) = problems(check_markdown, source)
-    assert problem.startswith(f"No {what} here: messages have paragraphs, lists, links")
+    assert problem.startswith(f"Not allowed in a message: {what}. Use paragraphs, lists, links")
 
 
 @pytest.mark.parametrize(
@@ -196,13 +202,13 @@ def test_markdown_that_messages_do_not_have_is_refused(source, what):
 def test_links_lead_to_https_or_to_an_address(url):
     (problem,) = problems(check_markdown, f"[Go]({url})")
     assert problem.startswith("The link to ")
-    assert problem.endswith(" does not work in a message: begin it with https:// or mailto:, in full.")
+    assert problem.endswith(" does not work in a message. Write it in full, beginning with https:// or mailto:.")
     assert "href" not in Markdown(f"[Go]({url})").html({})
 
 
 def test_a_placeholder_in_a_links_address_is_refused():
     (problem,) = problems(check_markdown, "[Go](https://example.com/{course})")
-    assert problem.endswith("holds a placeholder. Placeholders stand in the text alone.")
+    assert problem.endswith("contains a placeholder. Use placeholders only in the text.")
     assert "href" not in Markdown("[Go](https://example.com/{course})").html(VALUES)
 
 
@@ -211,7 +217,7 @@ def test_a_placeholder_in_a_links_address_is_refused():
     [
         (
             "[Go](https://example.com/a b)",
-            "A link is not whole. Write [text](https://…), without a blank in the address.",
+            "A link is incomplete. Write [text](https://…), without a space in the address.",
         ),
         ("[](https://example.com)", "A link has no text. Write [text](https://…)."),
     ],

@@ -138,7 +138,7 @@ def _compared(compared: Comparison) -> list[str]:
         for one in compared.effects
     ]
     return [
-        f"Learners with a schedule: {compared.scheduled_count}. Held back by the draw: {compared.held_back_count}.",
+        f"Learners with a schedule: {compared.scheduled_count}. Held back at random: {compared.held_back_count}.",
         *(in_columns([heading, *rows]) if rows else []),
         *(f"{one.label}: {one.interpretation}" for one in compared.effects),
         *map(str, compared.notes),
