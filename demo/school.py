@@ -48,7 +48,7 @@ def is_filled() -> bool:
     return Course.objects.exists()
 
 
-def fill(today: date) -> None:
+def fill(today: date, learner_count: int = LEARNERS) -> None:
     """Fill an empty LMS. Enrollments are spread over the days before `today` that matter to some message.
 
     In two transactions: schedules follow the commit of their enrollments, and must find courses as they were then.
@@ -58,7 +58,7 @@ def fill(today: date) -> None:
         _make_sites()
         _switch_everything_on(today)
         courses = [_make_course(row, today) for row in catalog.COURSES]
-        learners = list(_make_learners(chance))
+        learners = list(_make_learners(learner_count, chance))
         User.objects.create_superuser(STAFF_NAME, "", STAFF_PASSWORD)
         _enroll(learners, courses, today, chance)
     with transaction.atomic():
@@ -106,8 +106,8 @@ def _make_course(row: catalog.Row, today: date) -> Course:
     return course
 
 
-def _make_learners(chance: random.Random) -> Iterator[User]:
-    for number in range(LEARNERS):
+def _make_learners(count: int, chance: random.Random) -> Iterator[User]:
+    for number in range(count):
         first, last = chance.choice(catalog.FIRST_NAMES), chance.choice(catalog.LAST_NAMES)
         username = f"{first}.{last}{number}".lower()
         has_address = number % 40 != 7

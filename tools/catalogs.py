@@ -60,11 +60,15 @@ OWN_CODE = ("en", "code of this language")
 
 @dataclass(frozen=True)
 class Domain:
-    """An app with catalogs of its own: the words in its folder, less those in the folders `without`."""
+    """An app with catalogs of its own: the words in its folder, less those in the folders `without`.
+
+    Files are named as from the folder `root`.
+    """
 
     name: str
     folder: Path
     without: tuple[str, ...] = ("locale", "migrations")
+    root: Path = ROOT
 
     def sources(self) -> list[Path]:
         """Its modules and templates, in an order that stays."""
@@ -76,6 +80,9 @@ class Domain:
 
     def mo(self, language: str) -> Path:
         return self.po(language).with_suffix(".mo")
+
+    def named(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
 
 
 DOMAINS = (
@@ -119,7 +126,7 @@ def extracted(domain: Domain) -> Catalog:
     for path in domain.sources():
         for line, words, comments, context in _words(path.suffix, path.read_bytes()):
             told = [" ".join(comments)] if comments else []
-            where = [(path.relative_to(ROOT).as_posix(), line)]
+            where = [(domain.named(path), line)]
             template.add(words, locations=where, auto_comments=told, context=context)
     return template
 
@@ -183,22 +190,22 @@ def write(domain: Domain, language: str, catalog: StableCatalog) -> None:
     domain.mo(language).write_bytes(compiled(catalog))
 
 
-def check(language: str) -> list[str]:
+def check(language: str, domains: Iterable[Domain] = DOMAINS) -> list[str]:
     """What is wrong with what is translated into a language, one line each."""
-    catalogs = {domain: read(domain, language) for domain in DOMAINS}
+    catalogs = {domain: read(domain, language) for domain in domains}
     found = [
-        f"{domain.po(language).relative_to(ROOT)}: {fault}"
+        f"{domain.named(domain.po(language))}: {fault}"
         for domain, catalog in catalogs.items()
         for fault in faults(catalog)
     ]
     return found + [f"{language}: {fault}" for fault in contradictions(catalogs.values())]
 
 
-def missing(language: str) -> list[str]:
+def missing(language: str, domains: Iterable[Domain] = DOMAINS) -> list[str]:
     """What a release waits for, one line each: words of the code that a language lacks, and those that are gone."""
     found = []
-    for domain in DOMAINS:
-        catalog, where = read(domain, language), domain.po(language).relative_to(ROOT)
+    for domain in domains:
+        catalog, where = read(domain, language), domain.named(domain.po(language))
         if keys(catalog) != keys(extracted(domain)):
             found.append(f"{where}: is not up to date with the code; run `make messages`")
         found += [f"{where}: {one.id!r}: is not translated" for one in catalog if one.id and not any(forms(one))]
@@ -228,7 +235,7 @@ def main(arguments: list[str]) -> int:
             catalog = updated(domain, language)
             write(domain, language, catalog)
             done = sum(all(forms(message)) and not message.fuzzy for message in catalog if message.id)
-            print(f"{domain.po(language).relative_to(ROOT)}: {done} of {len(catalog)} translated")  # noqa: T201
+            print(f"{domain.named(domain.po(language))}: {done} of {len(catalog)} translated")  # noqa: T201
     return 0
 
 

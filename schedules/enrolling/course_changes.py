@@ -84,7 +84,7 @@ def reclaim(now: datetime) -> Iterator[str]:
             yield course_id
 
 
-def follow(course_id: str) -> int:
+def follow(course_id: str, batch_size: int = BATCH_SIZE) -> int:
     """Set the dates of a course's schedules and hold-backs anew; returns how many changed. Twice at once does no harm.
 
     Each batch commits together with the place where to go on. Whoever finds that the course has changed meanwhile asks
@@ -98,7 +98,7 @@ def follow(course_id: str) -> int:
             log.warning("The schedules in %s keep their dates: the course is unknown or has no start date", course_id)
             CourseChange.objects.filter(pk=course_id, version=row.version).delete()
             continue
-        changed += in_own_transaction(partial(_follow_batch, change, timezone.now()), database())
+        changed += in_own_transaction(partial(_follow_batch, change, batch_size, timezone.now()), database())
     return changed
 
 
@@ -123,7 +123,7 @@ def _ask(row: CourseChange) -> _Change | None:
     )
 
 
-def _follow_batch(change: _Change, now: datetime) -> int:
+def _follow_batch(change: _Change, batch_size: int, now: datetime) -> int:
     """The next rows of each table, and where they end; where there are none, the change is done."""
     changes = CourseChange.objects.using(database()).select_for_update()
     row = changes.filter(pk=change.course.id, version=change.version).first()
@@ -133,7 +133,7 @@ def _follow_batch(change: _Change, now: datetime) -> int:
     for model, position in _POSITIONS:
         rows = model._default_manager.using(database()).filter(course_id=row.course_id, pk__gt=getattr(row, position))
         ids = rows.order_by("pk").values_list("pk", flat=True)
-        if last := ids[BATCH_SIZE - 1 : BATCH_SIZE].first() or ids.last():
+        if last := ids[batch_size - 1 : batch_size].first() or ids.last():
             changed += _update(rows.filter(pk__lte=last), model.START_FIELD, change, now)
             setattr(row, position, last)
             is_done = False

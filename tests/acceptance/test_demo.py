@@ -19,14 +19,12 @@ from schedules.reporting.comparison import compare
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
-@pytest.fixture(autouse=True)
-def _small_school(monkeypatch):
-    monkeypatch.setattr(school, "LEARNERS", 90)
+LEARNERS = 90
 
 
 def run():
     out = StringIO()
-    call_command("run_demo", stdout=out)
+    call_command("run_demo", learners=LEARNERS, stdout=out)
     return out.getvalue()
 
 
@@ -51,7 +49,7 @@ def test_the_demo_sends_every_message_once_and_lists_it(mailbox, caplog):
 
 
 def test_the_school_is_believable():
-    school.fill(datetime.now(UTC).date())
+    school.fill(datetime.now(UTC).date(), LEARNERS)
     assert Course.objects.filter(self_paced=True).count() >= 12
     assert Course.objects.filter(self_paced=False).exists()
     assert len({course.org for course in Course.objects.all()}) >= 5
@@ -64,7 +62,7 @@ def test_the_school_is_believable():
 @pytest.mark.parametrize("days", [30, 90])
 def test_the_school_has_an_experiment_to_look_at(days):
     now = timezone.now()
-    school.fill(now.date())
+    school.fill(now.date(), LEARNERS)
     site = Site.objects.get(domain=school.SITE_DOMAIN)
     scope = ReportScope(site=site, first_day=now.date() - timedelta(days=days), last_day=now.date())
     found = compare(scope, now)
@@ -80,5 +78,5 @@ def test_a_school_is_filled_where_the_settings_name_more_message_types(settings)
         **settings.SCHEDULES,
         "MESSAGE_TYPES": ["schedules.message_types.course_update.CourseUpdate", "tests.hosts.campus.messages.Welcome"],
     }
-    school.fill(date(2026, 3, 9))
+    school.fill(date(2026, 3, 9), LEARNERS)
     assert school.is_filled()

@@ -11,9 +11,8 @@ from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
 
 from schedules.models import ScheduledMessage, SendRun
-from schedules.reporting import comparison as comparison_module
 from tests.browser.chromium import NARROWEST, PHONE
-from tests.integration.report_world import DONE, THEN, comparison, message
+from tests.integration.report_world import DONE, THEN, message, two_groups
 
 pytestmark = pytest.mark.django_db
 
@@ -33,9 +32,8 @@ _TOO_WIDE = """
 
 
 @pytest.fixture
-def report(live_server, admin_client, browser, monkeypatch):
+def report(live_server, admin_client, browser):
     """A function that opens a report."""
-    monkeypatch.setattr(comparison_module, "compare", lambda scope, now: comparison(), raising=False)
     browser.sign_in(live_server.url, admin_client)
 
     def show(language="en", is_dark=False, **query):
@@ -51,8 +49,9 @@ def report(live_server, admin_client, browser, monkeypatch):
 
 @pytest.fixture
 def ledger():
-    """A month of a busy school."""
+    """A month of a busy school, with groups to compare."""
     site = Site.objects.get()
+    two_groups(site)
     chance = random.Random(7)  # noqa: S311 - to be repeated, nothing secret
     for name in ("recurringnudge_day3", "recurringnudge_day10", "courseupdate"):
         for number in range(DAYS):

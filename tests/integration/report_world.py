@@ -1,16 +1,17 @@
-"""A ledger to report on, row by row, and a comparison made by hand."""
+"""A ledger to report on, row by row, and two groups of learners to compare."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.sites.models import Site
+from opaque_keys.edx.keys import CourseKey
 
-from schedules.models import ScheduledMessage, SendRun
-from schedules.reporting.comparison import Comparison, Effect, Share
+from schedules.contrib.lms.models import Course, CourseEnrollment
+from schedules.models import HoldBack, Schedule, ScheduleConfig, ScheduledMessage, SendRun
 
 BOTANY = "course-v1:Meadow+Botany+2026"
 CHESS = "course-v1:Meadow+Chess+2026"
@@ -40,7 +41,7 @@ def message(
 ) -> ScheduledMessage:
     """A message of the run for `day`. `done`: keys of `DONE`."""
     message_type, day_offset = _TYPES[name]
-    at = datetime.combine(day, datetime.min.time(), tzinfo=UTC)
+    at = _at(day)
     values = {"site": site, "message_type": message_type, "date": day, "day_offset": day_offset}
     run = SendRun.objects.get_or_create(**values, defaults={"started_at": at})[0]
     return ScheduledMessage.objects.create(
@@ -55,27 +56,38 @@ def message(
     )
 
 
-def comparison(**fields: Any) -> Comparison:
-    """Two effects: one whose interval lies above zero, and one of which there is too little to say anything."""
-    came_back = Effect(
-        key="came_back",
-        label="Came back",
-        scheduled=Share(count=240, of=1900),
-        held_back=Share(count=16, of=200),
-        difference=0.0463,
-        low=0.0021,
-        high=0.0905,
-        interpretation="More of the scheduled learners came back.",
-    )
-    upgraded = Effect(
-        key="upgraded",
-        label="Upgraded",
-        scheduled=Share(count=3, of=1900),
-        held_back=Share(count=0, of=0),
-        difference=None,
-        low=None,
-        high=None,
-        interpretation="=Too little data to say.",
-    )
-    values = {"effects": (came_back, upgraded), "notes": ("Two learners were left out.",), **fields}
-    return Comparison(scheduled_count=1900, held_back_count=200, **values)
+def two_groups(site: Site, *, scheduled: int = 1900, held_back: int = 200) -> None:
+    """Learners who started botany on the first day, as the draw put them, and what became of them.
+
+    Of those with a schedule 240 came back and 3 upgraded, of the others 16 came back.
+    """
+    ScheduleConfig.objects.create(site=site, hold_back_ratio=0.1)
+    ScheduleConfig.objects.update(change_date=_at(FIRST) - timedelta(days=30))
+    course = Course.objects.create(id=CourseKey.from_string(BOTANY), org="Meadow", display_name="Botany")
+    groups = {"scheduled": (scheduled, 240, 3), "held_back": (held_back, 16, 0)}
+    for group, (count, came_back, upgraded) in groups.items():
+        learners = User.objects.bulk_create(User(username=f"{group}{number}") for number in range(count))
+        CourseEnrollment.objects.bulk_create(
+            CourseEnrollment(
+                user=learner,
+                course=course,
+                created=_at(FIRST),
+                last_active_at=THEN if number < came_back else None,
+                upgraded_at=THEN if number < upgraded else None,
+            )
+            for number, learner in enumerate(learners)
+        )
+        started = {"course_id": BOTANY, "created": _at(FIRST)}
+        if group == "scheduled":
+            Schedule.objects.bulk_create(
+                Schedule(user=learner, org="Meadow", start_date=_at(FIRST), **started) for learner in learners
+            )
+        else:
+            HoldBack.objects.bulk_create(
+                HoldBack(user=learner, site=site, experience_type=0, content_availability_date=_at(FIRST), **started)
+                for learner in learners
+            )
+
+
+def _at(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), tzinfo=UTC)

@@ -439,9 +439,9 @@ def test_pages_hold_whole_learners_and_leave_nobody_out(site, settings):
     assert all(len(set(page)) == 3 for page in asked[:6])
 
 
-def test_a_large_group_is_sampled_by_whole_bins(site, monkeypatch):
-    monkeypatch.setattr(assignment, "MAX_LEARNERS", 10)
-    mine, others = schedule(make_learners(2 * BINS)), hold_back(site, make_learners(10))
+@pytest.mark.slow
+def test_a_large_group_is_sampled_by_whole_bins(site):
+    mine, others = schedule(make_learners(1000 * BINS), experience=None), hold_back(site, make_learners(10))
     asked = set()
 
     class Listens(FakeHost):
@@ -450,17 +450,19 @@ def test_a_large_group_is_sampled_by_whole_bins(site, monkeypatch):
             return super().progress(keys)
 
     found = compare(scope_of(site), NOW, Listens(progress=did([*mine, *others])))
-    assert (found.scheduled_count, found.held_back_count) == (10, 10)
-    assert asked - set(others) == {pk for pk in mine if pk % BINS < 5}
-    assert found.notes == ("Of 48 scheduled learners, a sample of 10 is compared.",)
+    assert (found.scheduled_count, found.held_back_count) == (20_000, 10)
+    assert asked - set(others) == {pk for pk in mine if pk % BINS < 20}
+    assert found.notes == ("Of 24,000 scheduled learners, a sample of 20,000 is compared.",)
 
 
-def test_one_bin_is_compared_however_large_it_is(site, monkeypatch):
-    monkeypatch.setattr(assignment, "MAX_LEARNERS", 1)
-    hold_back(site, make_learners(3 * BINS))
-    found = compare(scope_of(site), NOW, FakeHost(progress=did(User.objects.values_list("pk", flat=True))))
-    assert found.held_back_count == 3
-    assert found.notes == ("Of 72 learners who were held back, a sample of 3 is compared.",)
+@pytest.mark.slow
+def test_one_bin_is_compared_however_large_it_is(site):
+    bin_of_all = [User(username=f"learner{number}", pk=BINS * number) for number in range(1, 20_002)]
+    learners = [user.pk for user in User.objects.bulk_create(bin_of_all)] + make_learners(BINS)
+    hold_back(site, learners)
+    found = compare(scope_of(site), NOW, FakeHost(progress=did(learners)))
+    assert found.held_back_count == 20_002
+    assert found.notes == ("Of 20,025 learners who were held back, a sample of 20,002 is compared.",)
 
 
 def test_days_on_which_nobody_started_are_said_to_have_nobody(site):

@@ -30,9 +30,11 @@ class HostOfToday(LmsHost):
         return super().courses(course_ids)
 
 
-@pytest.fixture
-def small_batches(monkeypatch):
-    monkeypatch.setattr(course_changes, "BATCH_SIZE", 2)
+def follow(queued):
+    """What a worker does with such tasks, in batches of two."""
+    for name, arguments in queued:
+        assert name == "schedules.tasks.follow_course"
+        course_changes.follow(**arguments, batch_size=2)
 
 
 def school(learners=5, held_back=0, **fields):
@@ -128,31 +130,31 @@ def test_more_learners_make_no_more_statements():
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-def test_killed_half_way_it_goes_on_where_it_was(at, small_batches, broker):
+def test_killed_half_way_it_goes_on_where_it_was(at, broker):
     enable_deadlines()
     garden = school(5, held_back=3, price=49)
     move(garden, start=started(10))
     with dying(at), pytest.raises(KeyboardInterrupt):
-        perform(broker())
+        follow(broker())
     strand()
     api.recover()
-    assert statements_on("schedules_schedule", lambda: perform(broker()))
+    assert statements_on("schedules_schedule", lambda: follow(broker()))
     assert starts() == [started(10)] * 5
     assert {row.content_availability_date for row in HoldBack.objects.all()} == {started(10)}
     assert {row.upgrade_deadline for row in Schedule.objects.all()} == {started(10) + timedelta(days=21)}
     assert not CourseChange.objects.exists()
 
 
-def test_what_followed_before_the_kill_is_not_touched_again(small_batches, broker):
+def test_what_followed_before_the_kill_is_not_touched_again(broker):
     garden = school(5)
     move(garden, start=started(10))
     with dying(4), pytest.raises(KeyboardInterrupt):  # two statements about each batch
-        perform(broker())
+        follow(broker())
     done = {row.pk: row.modified for row in Schedule.objects.filter(start_date=started(10))}
     assert len(done) >= 2
     strand()
     api.recover()
-    perform(broker())
+    follow(broker())
     assert starts() == [started(10)] * 5
     assert {row.pk: row.modified for row in Schedule.objects.filter(pk__in=done)} == done
 
@@ -188,7 +190,7 @@ def test_a_broker_that_is_away_keeps_no_course_from_being_saved(is_listening):
     assert starts() == [started(10)] * 2
 
 
-def test_of_two_changes_the_last_one_is_followed_and_no_fact_is_lost(small_batches, broker):
+def test_of_two_changes_the_last_one_is_followed_and_no_fact_is_lost(broker):
     garden = school(5, price=49)
     enable_deadlines()  # a start that moves nobody gives no deadline; a mode does
     CourseMode.objects.get().save()
@@ -196,14 +198,14 @@ def test_of_two_changes_the_last_one_is_followed_and_no_fact_is_lost(small_batch
     mode.expiration_datetime = timezone.now() + timedelta(days=3000)
     mode.save()
     with dying(2), pytest.raises(KeyboardInterrupt):
-        perform(broker())
+        follow(broker())
     move(garden, start=started(100))
     assert CourseChange.objects.get().facts == ["start", "verified_mode"]
-    perform(broker())
+    follow(broker())
     assert {row.upgrade_deadline for row in Schedule.objects.all()} == {started(30) + timedelta(days=21)}
 
 
-def test_a_change_that_comes_between_two_batches_is_the_one_that_counts(small_batches, broker):
+def test_a_change_that_comes_between_two_batches_is_the_one_that_counts(broker):
     garden = school(5)
     move(garden, start=started(10))
     queued = broker()
@@ -215,12 +217,12 @@ def test_a_change_that_comes_between_two_batches_is_the_one_that_counts(small_ba
         return execute(sql, *more)
 
     with connection.execute_wrapper(change_meanwhile):
-        perform(queued)
-    perform(broker())
+        follow(queued)
+    follow(broker())
     assert starts() == [started(20)] * 5
 
 
-def test_a_change_that_others_have_done_is_not_taken_for_the_next_one(small_batches, broker):
+def test_a_change_that_others_have_done_is_not_taken_for_the_next_one(broker):
     garden = school(5)
     move(garden, start=started(10))
     queued = broker()
@@ -230,21 +232,21 @@ def test_a_change_that_others_have_done_is_not_taken_for_the_next_one(small_batc
         answer = execute(sql, *more)
         if sql.startswith('SELECT "schedules_lms_coursemode"') and left:  # the first worker has asked all it needs
             course = left.pop()
-            perform(queued)
+            follow(queued)
             move(course, start=started(20))
         return answer
 
     with connection.execute_wrapper(do_it_and_change_again):
-        perform(queued)
-    perform(broker())
+        follow(queued)
+    follow(broker())
     assert starts() == [started(20)] * 5
 
 
-def test_two_workers_at_once_do_no_harm(small_batches, broker):
+def test_two_workers_at_once_do_no_harm(broker):
     garden = school(5, held_back=3)
     move(garden, start=started(10))
     queued = broker()
-    perform(queued * 2)
+    follow(queued * 2)
     assert starts() == [started(10)] * 5
 
 

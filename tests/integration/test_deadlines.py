@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schedules.contrib.lms.models import CourseMode
-from schedules.enrolling import deadlines
+from schedules.enrolling import course_changes, deadlines
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration as CourseConfiguration,
 )
@@ -172,12 +172,12 @@ def test_a_course_that_loses_its_start_leaves_schedules_as_they_are():
     assert schedule_of(alice, garden).start_date == started(3)
 
 
-def test_a_large_course_is_recomputed_in_batches(monkeypatch):
+def test_a_large_course_is_recomputed_in_batches(broker):
     open_site()
     garden = make_course()
-    monkeypatch.setattr("schedules.enrolling.course_changes.BATCH_SIZE", 2)
     for number in range(5):
         enroll(make_learner(f"learner{number}"), garden, days_ago=30)
     garden.start = started(10)
     garden.save()
+    assert course_changes.follow(str(garden.pk), batch_size=2) == 5
     assert {schedule.start_date for schedule in Schedule.objects.all()} == {started(10)}

@@ -34,8 +34,7 @@ def test_each_app_has_catalogs_for_the_released_languages_and_no_others():
     assert {*LANGUAGES, "en"} == set(RELEASED) == dict(settings.LANGUAGES).keys()
 
 
-def test_words_of_templates_come_with_their_context_plural_and_what_translators_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogs, "ROOT", tmp_path)
+def test_words_of_templates_come_with_their_context_plural_and_what_translators_are_told(tmp_path):
     (tmp_path / "page.html").write_text(
         """{% load i18n %}
         <p>50 % {# Translators: a button. #}
@@ -51,7 +50,7 @@ def test_words_of_templates_come_with_their_context_plural_and_what_translators_
     )
     (tmp_path / "migrations").mkdir()
     (tmp_path / "migrations/0001.py").write_text('_("not this")\n', encoding="utf-8")
-    found = extracted(catalogs.Domain("one", tmp_path))
+    found = extracted(catalogs.Domain("one", tmp_path, root=tmp_path))
     assert keys(found) == {
         ("Go <b>on</b>", "verb"),
         (("100 %% of %(course_count)s course", "100 %% of %(course_count)s courses"), None),
@@ -62,8 +61,7 @@ def test_words_of_templates_come_with_their_context_plural_and_what_translators_
     assert found.get("Go <b>on</b>", "verb").locations == [("page.html", 3)]
 
 
-def test_words_of_python_are_found_however_they_are_translated(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogs, "ROOT", tmp_path)
+def test_words_of_python_are_found_however_they_are_translated(tmp_path):
     (tmp_path / "code.py").write_text(
         """
 # Translators: of a course.
@@ -74,7 +72,7 @@ d = npgettext("page", "i", "is", 1), npgettext_lazy("page", "j", "js")
 """,
         encoding="utf-8",
     )
-    found = extracted(catalogs.Domain("one", tmp_path))
+    found = extracted(catalogs.Domain("one", tmp_path, root=tmp_path))
     assert {(words if isinstance(words, str) else words[0])[-1] for words, _ in keys(found)} == set("abcdefghij")
     assert {words for words, context in keys(found) if context == "page"} == {"g", "h", ("i", "is"), ("j", "js")}
     assert found.get("a").auto_comments == ["of a course."]
@@ -109,10 +107,9 @@ def test_a_template_says_nothing_that_cannot_be_translated(path):
 
 
 @pytest.fixture
-def school(tmp_path, monkeypatch):
+def school(tmp_path):
     """An app of one module, whose words the test says."""
-    monkeypatch.setattr(catalogs, "ROOT", tmp_path)
-    domain = catalogs.Domain("school", tmp_path)
+    domain = catalogs.Domain("school", tmp_path, root=tmp_path)
 
     def say(*lines):
         (tmp_path / "code.py").write_text("\n".join(lines), encoding="utf-8")
@@ -221,16 +218,15 @@ def test_what_is_right_is_no_fault(english, said):
     assert faults_of(english, said) == ""
 
 
-def test_a_release_waits_for_what_is_missing_and_for_what_is_doubtful(school, monkeypatch):
+def test_a_release_waits_for_what_is_missing_and_for_what_is_doubtful(school):
     domain = school('_("Courses")', '_("Take a look at what lies ahead")')
-    monkeypatch.setattr(catalogs, "DOMAINS", (domain,))
     translate(domain, **{"Courses": "دورات", "Take a look at what lies ahead": "ألق نظرة"})
-    assert catalogs.missing("ar") == []
+    assert catalogs.missing("ar", [domain]) == []
     school('_("Courses")', '_("Take a look at what lies ahead.")', '_("Something else altogether")')
-    said = " ".join(catalogs.missing("ar"))
+    said = " ".join(catalogs.missing("ar", [domain]))
     assert "'Something else altogether': is not translated" in said
     assert "'Take a look at what lies ahead.': is fuzzy" in said
-    assert check("ar") == []  # which is what the tests ask
+    assert check("ar", [domain]) == []  # which is what the tests ask
 
 
 def test_only_the_plural_form_of_a_single_number_may_leave_the_number_out():

@@ -38,15 +38,6 @@ from tests.documentation import DOCS, PAGE_IDS, PAGES, ROOT, code_blocks, first_
 APP = ROOT / "schedules"
 
 
-def app_sources():
-    """The text of the app's modules, the embedded LMS and migrations left out."""
-    return {
-        path: path.read_text(encoding="utf-8")
-        for path in APP.rglob("*.py")
-        if not {"contrib", "migrations"} & set(path.relative_to(APP).parts)
-    }
-
-
 # Behavior -----------------------------------------------------------------------------------------
 
 
@@ -93,37 +84,6 @@ def test_each_key_of_schedules_says_on_the_page_of_settings_what_it_means():
         assert setting.doc.endswith("."), key
         assert setting.rule.allowed
         assert getattr(conf, key.lower()) is not None
-
-
-def settings_read():
-    """Names of Django settings that the app reads, as far as its code names them."""
-    ways = (
-        r'getattr\(settings, "([A-Z_]+)"',
-        r'hasattr\(settings, "([A-Z_]+)"',
-        r"\bsettings\.([A-Z][A-Z_]+)",
-        r'\b(?:site|values|site_values)\.get\("([A-Z_]+)"',
-        r'conf\.lms\(\s*"([A-Z_]+)"',
-    )
-    return {name for text in app_sources().values() for way in ways for name in re.findall(way, text)}
-
-
-def test_each_setting_that_is_read_is_documented():
-    documented = set(re.findall(r"``([A-Z][A-Z_]+)``", page("reference/settings"))) | {"SCHEDULES"}
-    assert settings_read() - documented == set()
-
-
-def test_each_lms_setting_that_is_documented_is_read():
-    assert set(first_cells(part("reference/settings", "The LMS's settings"))) - settings_read() == set()
-
-
-def test_settings_that_a_site_replaces_are_marked():
-    rows = re.findall(r"\* - ``([A-Z_]+)``\n +- *(site)?\n", part("reference/settings", "The LMS's settings"))
-    replaced = {
-        name
-        for text in app_sources().values()
-        for name in re.findall(r'\b(?:site|site_values)\.(?:get|own)\("([A-Z_]+)"', text)
-    }
-    assert {name for name, mark in rows if mark} == replaced
 
 
 # Commands -----------------------------------------------------------------------------------------
@@ -196,31 +156,6 @@ def test_the_template_files_are_those_that_are_documented():
     from schedules.checks import TEMPLATE_FILES
 
     assert set(first_cells(part("reference/messages", "Templates"))) == set(TEMPLATE_FILES)
-
-
-def context_names(module, function):
-    """The keys of the mappings that a function of a message type's module writes out."""
-    tree = ast.parse((APP / f"{module}.py").read_text(encoding="utf-8"))
-    (found,) = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function)
-    keys = (key for node in ast.walk(found) if isinstance(node, ast.Dict) for key in node.keys)
-    return {key.value for key in keys if isinstance(key, ast.Constant)}
-
-
-@pytest.mark.parametrize("key", sorted(resolvers()))
-def test_the_context_of_a_message_type_is_the_one_that_is_documented(key):
-    documented = set(first_cells(part("reference/messages", f"Context of the {key.replace('_', ' ')}")))
-    assert documented | {"course_ids"} == context_names(f"message_types/{key}", "context")
-
-
-def test_the_context_of_every_message_is_the_one_that_is_documented():
-    parts = {
-        "base_context": "sending/context",
-        "personal_context": "sending/context",
-        "upsell_context": "message_types/context",
-        "tracking_context": "sending/links",
-    }
-    shared = set().union(*(context_names(module, part) for part, module in parts.items())) | {"unsubscribe_url"}
-    assert set(first_cells(part("reference/messages", "Context of every message"))) - {"course_ids"} == shared
 
 
 def test_what_a_message_type_says_is_documented():

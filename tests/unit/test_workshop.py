@@ -11,6 +11,9 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import tools.catalogs
+from schedules.testing import FakeHost
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -74,6 +77,27 @@ def test_the_license_is_the_one_that_is_named():
     assert PROJECT["project"]["license"] == "AGPL-3.0-only"
     assert "GNU AFFERO GENERAL PUBLIC LICENSE" in (ROOT / "LICENSE").read_text(encoding="utf-8")[:100]
     assert "AGPL-3.0-only" in (ROOT / "README.rst").read_text(encoding="utf-8")
+
+
+# The tests -----------------------------------------------------------------------------------------
+
+
+def test_no_test_imports_another():
+    of_a_test = re.compile(r"^\s*(?:from|import) tests\b.*\b(?:test_\w+|conftest)\b", re.M)
+    paths = list((ROOT / "tests").rglob("*.py"))
+    assert len(paths) > 100
+    assert [path.name for path in paths if of_a_test.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_nothing_of_ours_is_replaced(monkeypatch):
+    for ours in (tools.catalogs, "schedules.api.recover", FakeHost, FakeHost()):
+        with pytest.raises(AssertionError, match="is ours"):
+            monkeypatch.setattr(ours, "courses", None)
+    imported = re.compile(
+        r"^\s*(?:from unittest\.mock import .*\bpatch|import unittest\.mock)\b", re.M
+    )  # the other way
+    paths = (ROOT / "tests").rglob("*.py")
+    assert [path.name for path in paths if imported.search(path.read_text(encoding="utf-8"))] == []
 
 
 # What is installed ---------------------------------------------------------------------------------

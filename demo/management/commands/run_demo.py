@@ -18,11 +18,16 @@ from demo import school
 class Command(BaseCommand):
     help = "Fill the school, run one day, and show what became of it."
 
-    def handle(self, **options: Any) -> None:
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument(
+            "--learners", type=int, default=school.LEARNERS, metavar="COUNT", help="How many the school has."
+        )
+
+    def handle(self, *, learners: int, **options: Any) -> None:
         current = timezone.now().date()
         if not school.is_filled():
             self.stdout.write("Filling the school …")
-            school.fill(current)
+            school.fill(current, learners)
         today = self._day(current)
         self.stdout.write("")
         call_command("send_daily", school.SITE_DOMAIN, date=today.isoformat(), stdout=self.stdout)
