@@ -27,9 +27,11 @@ class SchedulesError(Exception):
 
 
 class SkipRecipient(SchedulesError):
-    """Expected: this learner gets no message today. Record `reason`, a `data.SkipReason`, and go on."""
+    """Expected: this learner gets no message today. Record `reason`, a `SkipReason` or a host's own, and go on."""
 
     def __init__(self, reason: str) -> None:
+        if not (isinstance(reason, str) and reason):
+            raise TypeError(f"SkipRecipient() has the reason {reason!r}; give a word such as 'no-highlights'.")
         super().__init__(reason)
         self.reason = reason
 

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def imported(key: str, path: str, cls: type[T]) -> type[T]:
-    """The subclass of `kind` at `path`, which `SCHEDULES[key]` names. Raises `ConfigurationError` if there is none."""
+    """The subclass of `cls` at `path`, which `SCHEDULES[key]` names. Raises `ConfigurationError` if there is none."""
     try:
         found = import_string(path)
     except (Exception, SystemExit) as error:  # a module may raise anything while it is imported

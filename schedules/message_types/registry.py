@@ -55,7 +55,7 @@ def resolver_for(key: str) -> type[Resolver]:
     try:
         return resolvers()[key]
     except KeyError:
-        known = ", ".join(resolvers())
+        known = ", ".join(resolvers()) or "none"
         raise MessageTypeGoneError(f"There is no message type {key!r}. Message types: {known}.") from None
 
 

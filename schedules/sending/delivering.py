@@ -76,7 +76,12 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
         return _settle(_leased(ids), skipped(SkipReason.MESSAGE_TYPE_GONE, (("message_type", run.message_type),)), now)
     except HostError as error:
         return _settle(_leased(ids), _by_fault(error), now)
-    batch = _Batch(resolver, _leased(ids), now)
+    try:
+        name = resolver.message_name(run.day_offset)
+    except Exception as error:  # noqa: BLE001 - a host's type may have changed since the message was claimed
+        log.error("Messages of run %s have no name any more: %s", run.uuid, redacted_traceback(error))
+        return _settle(_leased(ids), failed(FailReason.INTERNAL_ERROR, type(error).__name__), now)
+    batch = _Batch(resolver, name, _leased(ids), now)
     if not batch.left:  # others were faster, as when a batch was handed out twice
         return batch.totals
     if trouble := batch.watch.blocked(now):
@@ -95,13 +100,13 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
 class _Batch:
     """The leased messages of one run. `left`: those that are not settled yet."""
 
-    def __init__(self, resolver: Resolver, rows: Collection[ScheduledMessage], now: datetime) -> None:
+    def __init__(self, resolver: Resolver, name: str, rows: Collection[ScheduledMessage], now: datetime) -> None:
         self.resolver = resolver
         self.now = now
         self.left = {row.pk: row for row in rows}
         self.totals = Totals()
         self.watch = ChannelWatch(conf.default_channel, resolver.run.site_id)
-        self._name = resolver.message_name(resolver.run.day_offset)
+        self._name = name
         self._message_type = message_type_for(self._name, resolver.run)
         self._words: BatchWords | None = None
 

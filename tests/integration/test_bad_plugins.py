@@ -9,10 +9,10 @@ from django.db import OperationalError
 from django.urls import reverse
 
 from schedules.checks import check_plugins, check_settings, check_templates, check_words
-from schedules.messages import Answer, CanUpgrade, Gate, Resolver, no, yes
+from schedules.messages import Answer, CanUpgrade, Gate, Resolver, SkipRecipient, no, yes
 from schedules.models import MessageTypeSwitch, ScheduledMessage, SendRun
 from tests.hosts.campus.messages import Welcome
-from tests.world import TODAY, enroll, make_course, make_learner, open_site, send_nudges, started
+from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform, send_nudges, started
 
 pytestmark = pytest.mark.django_db
 
@@ -201,6 +201,34 @@ def test_a_context_with_a_name_of_edx_aces_is_that_messages_fault_and_not_the_ch
     row = welcomed()
     assert (row.status, row.reason) == ("failed", "internal-error")
     assert row.detail["answer"] == "context() of welcome answers the name message, which is edx-ace's; give another"
+
+
+@pytest.mark.parametrize("reason", [None, "", 7])
+def test_a_skip_without_a_reason_is_that_messages_fault(use, welcomed, reason):
+    def context(*_):
+        raise SkipRecipient(reason)
+
+    use(Welcome, context=context)
+    row = welcomed()
+    assert (row.status, row.reason, row.detail) == ("failed", "internal-error", {"answer": "TypeError"})
+
+
+def test_messages_that_have_no_name_any_more_are_settled(use, settings, broker):
+    settings.ACE_CHANNEL_DEFAULT_EMAIL = "schedules_email"
+    use(Welcome)
+    site = open_site()
+    MessageTypeSwitch.objects.create(site=site, message_type="welcome", enqueue=True, deliver=True)
+    enroll(make_learner(), make_course(), days_ago=1)
+    call_command("send_messages", "example.com", type="welcome", date=TODAY.isoformat(), verbosity=0)
+    perform(broker())
+    use(
+        Welcome,
+        day_offsets=classmethod(lambda cls: (-2,)),
+        message_name=classmethod(lambda cls, day_offset: {-2: "welcome"}[day_offset]),
+    )
+    perform(broker())
+    row = ScheduledMessage.objects.get()
+    assert (row.status, row.reason, row.detail) == ("failed", "internal-error", {"answer": "KeyError"})
 
 
 def test_a_template_that_is_not_correct_is_said_by_the_checks(use, settings, tmp_path, welcomed):

@@ -87,4 +87,4 @@ def test_what_a_site_may_say_is_documented():
     rows = re.findall(r"\* - ``([A-Z_]+)``\n +- *(site)?\n", text)
     assert {name for name, mark in rows if mark} == set(site_keys.SETTINGS)
     others = re.findall(r"``(\w+)``", " ".join(re.findall(r"^``.*``$", text, re.M)))
-    assert {name.upper() for name in others} == site_keys.KINDS.keys() - set(site_keys.SETTINGS)
+    assert {name.upper() for name in others} == site_keys.SHAPES.keys() - set(site_keys.SETTINGS)

@@ -148,7 +148,7 @@ EACH_WRONG = [(name, value) for name, values in WRONG.items() for value in value
 
 
 def test_no_name_that_is_read_goes_unchecked():
-    assert WRONG.keys() == site_keys.KINDS.keys()
+    assert WRONG.keys() == site_keys.SHAPES.keys()
 
 
 @pytest.mark.parametrize(("name", "value"), EACH_WRONG)
