@@ -140,18 +140,9 @@ class ScheduledMessageAdmin(StatusBanner, ReadOnlyAdmin):
         url = reverse("admin:schedules_sendrun_change", args=[message.run_id])
         return format_html('<a href="{}">{}</a>', url, date_format(message.run.date, "SHORT_DATE_FORMAT"))
 
-    def get_search_results(
-        self,
-        request: HttpRequest,  # noqa: ARG002 - Django's signature
-        queryset: models.QuerySet[Any],
-        search_term: str,
-    ) -> tuple[models.QuerySet[Any], bool]:
-        term = search_term.strip()
-        if key := _uuid(term):
-            queryset = queryset.filter(Q(pk=key) | Q(run=key))
-        elif term:
-            queryset = queryset.filter(user__in=learners(exact=term))
-        return queryset, False
+    def find(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+        key = _uuid(term)
+        return queryset.filter(Q(pk=key) | Q(run=key)) if key else queryset.filter(user__in=learners(exact=term))
 
 
 class RunStateFilter(admin.SimpleListFilter):
@@ -244,14 +235,8 @@ class SendRunAdmin(StatusBanner, ReadOnlyAdmin):
     def messages_link(self, run: SendRun) -> str:
         return format_html('<a href="{}">{}</a>', _messages_url(run), _("Show messages"))
 
-    def get_search_results(
-        self,
-        request: HttpRequest,  # noqa: ARG002 - Django's signature
-        queryset: models.QuerySet[Any],
-        search_term: str,
-    ) -> tuple[models.QuerySet[Any], bool]:
-        term = search_term.strip()
-        return (queryset.filter(pk=_uuid(term)) if term else queryset), False
+    def find(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+        return queryset.filter(pk=_uuid(term))
 
 
 def _number(run: SendRun, name: str) -> int | None:

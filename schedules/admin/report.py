@@ -18,15 +18,16 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from schedules.admin.base import ReadOnlyAdmin
 from schedules.admin.report_form import ReportForm
 from schedules.exceptions import redacted_traceback
 from schedules.message_types.reasons import summary
 from schedules.models import Report
 from schedules.reporting import ReportScope, charts, comparison, tables
 from schedules.reporting.choices import recent_courses
-from schedules.reporting.comparison import Comparison, Effect
+from schedules.reporting.comparison import Comparison
 from schedules.reporting.counts import COUNT_NAMES, MessageReport, ReasonCount, count
-from schedules.reporting.words import LABELS, interval, interval_heading, number, of_sent, points, share_of
+from schedules.reporting.words import LABELS, interval_heading, number, of_sent
 from schedules.values.outcomes import Totals
 
 log = logging.getLogger(__name__)
@@ -45,17 +46,8 @@ class Figure:
 
 
 @admin.register(Report)
-class ReportAdmin(admin.ModelAdmin):
+class ReportAdmin(ReadOnlyAdmin):
     """One page, which is never written to."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
-        return False
 
     def get_urls(self) -> list[Any]:
         """No pages of single rows: there are none."""
@@ -115,18 +107,12 @@ def _file(scope: ReportScope, table: str, wanted: str) -> HttpResponse:
         compared = _compared(scope)
         if compared is None:
             return HttpResponse(f"{_no_answer()}\n", status=503, content_type="text/plain; charset=utf-8")
-        text = (
-            tables.to_csv(tables.comparison_table(compared))
-            if wanted == "csv"
-            else tables.to_json({**tables.scope_document(scope), "comparison": tables.comparison_document(compared)})
-        )
+        rows = tables.comparison_table(compared)
+        document = {**tables.scope_document(scope), "comparison": tables.comparison_document(compared)}
     else:
         report = count(scope)
-        text = (
-            tables.to_csv(tables.tables(report)[table])
-            if wanted == "csv"
-            else tables.to_json(tables.document(report, [table]))
-        )
+        rows, document = tables.tables(report)[table], tables.document(report, [table])
+    text = tables.to_csv(rows) if wanted == "csv" else tables.to_json(document)
     kind = "text/csv; charset=utf-8; header=present" if wanted == "csv" else "application/json"
     name = f"{table}-{scope.first_day}-{scope.last_day}.{wanted}"
     return HttpResponse(text, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
@@ -213,21 +199,12 @@ def _comparison(scope: ReportScope) -> dict[str, Any]:
         "interval_heading": interval_heading(),
         "scheduled_count": number(compared.scheduled_count),
         "held_back_count": number(compared.held_back_count),
-        "effects": [_effect(effect) for effect in compared.effects],
+        "effects": [
+            {"label": effect.label, **effect.in_words(), "interpretation": effect.interpretation}
+            for effect in compared.effects
+        ],
     }
 
 
 def _no_answer() -> str:
     return _("The LMS did not answer, so nothing can be compared. Try again later.")
-
-
-def _effect(effect: Effect) -> dict[str, Any]:
-    """An effect as the page says it."""
-    groups = {"scheduled": effect.scheduled, "held_back": effect.held_back}
-    return {
-        "label": effect.label,
-        **{name: share_of(group.count, group.of, group.rate) for name, group in groups.items()},
-        "difference": points(effect.difference),
-        "interval": interval(effect.low, effect.high),
-        "interpretation": effect.interpretation,
-    }

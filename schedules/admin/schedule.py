@@ -64,16 +64,8 @@ class LearnerInCourseSearch(LargeTableAdmin):
     search_fields = ("user__username", "course_id")
     search_help_text = _("The start of a learner's username, or a full course id.")
 
-    def get_search_results(
-        self,
-        request: HttpRequest,  # noqa: ARG002 - Django's signature
-        queryset: models.QuerySet[Any],
-        search_term: str,
-    ) -> tuple[models.QuerySet[Any], bool]:
-        term = search_term.strip()
-        if term:
-            queryset = queryset.filter(Q(user__in=learners(startswith=term)) | Q(course_id=term))
-        return queryset, False
+    def find(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+        return queryset.filter(Q(user__in=learners(startswith=term)) | Q(course_id=term))
 
 
 @admin.register(Schedule)

@@ -48,13 +48,9 @@ class LastRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TypeStatus:
-    """A message type's switches, since when learners are looked for (`None`: they are not), and its last run."""
+class TypeStatus(toggles.Switches):
+    """A message type's switches, and its last run."""
 
-    message_type: str
-    is_enqueuing: bool
-    is_delivering: bool
-    enqueuing_since: datetime | None
     last_run: LastRun | None
 
 
@@ -176,14 +172,7 @@ def _types(ids: Collection[int]) -> dict[int, tuple[TypeStatus, ...]]:
     switches, last = toggles.switches(ids), _last_runs(ids)
     return {
         site_id: tuple(
-            TypeStatus(
-                message_type=one.message_type,
-                is_enqueuing=one.is_enqueuing,
-                is_delivering=one.is_delivering,
-                enqueuing_since=one.enqueuing_since,
-                last_run=last.get((site_id, one.message_type)),
-            )
-            for one in switches[site_id]
+            TypeStatus(**asdict(one), last_run=last.get((site_id, one.message_type))) for one in switches[site_id]
         )
         for site_id in ids
     }

@@ -123,7 +123,8 @@ def sample_message(
         day_offset=day_offset,
         uuid=uuid4(),
     )
-    resolver = resolver_class(run, site or _nowhere(), _host(chosen, names, courses, learner, site))
+    nowhere = Site(pk=samples.NOBODY, domain=samples.DOMAIN, name=samples.PLATFORM_NAME)
+    resolver = resolver_class(run, site or nowhere, _host(chosen, names, courses, learner, site))
     decision = _decision(resolver, message_name, courses, learner)
     message = compose(resolver, message_type_for(message_name, run), decision, override_address=address)
     message.context.update(custom_text or {}, tracking_pixel_urls=[])  # whoever looks at a sample opens no message
@@ -196,10 +197,6 @@ def _host(
         site_values={site.pk if site else samples.NOBODY: values},
         dashboard=dashboard,
     )
-
-
-def _nowhere() -> Site:
-    return Site(pk=samples.NOBODY, domain=samples.DOMAIN, name=samples.PLATFORM_NAME)
 
 
 class _SampleFacts(Facts):

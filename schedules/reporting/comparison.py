@@ -18,7 +18,7 @@ from schedules.reporting import ReportScope
 from schedules.reporting.assignment import Enrolled, Group, Span, assignment_spans, groups
 from schedules.reporting.interpretation import LABELS, interpret
 from schedules.reporting.statistics import difference
-from schedules.reporting.words import number
+from schedules.reporting.words import interval, number, points, share_of
 from schedules.values.data import EnrollmentKey, LearnerProgress
 from schedules.values.days import day_bounds
 
@@ -53,6 +53,15 @@ class Effect:
     low: float | None
     high: float | None
     interpretation: str
+
+    def in_words(self) -> dict[str, str]:
+        """The numbers as people read them, in the order of a table's columns."""
+        groups = {"scheduled": self.scheduled, "held_back": self.held_back}
+        return {
+            **{name: share_of(group.count, group.of, group.rate) for name, group in groups.items()},
+            "difference": points(self.difference),
+            "interval": interval(self.low, self.high),
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

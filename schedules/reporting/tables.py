@@ -24,7 +24,6 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 class Table:
     """Rows of primitives and dates, each as long as `columns`. Null: there is no such number."""
 
-    name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
 
@@ -37,50 +36,31 @@ TABLE_NAMES = ("messages", "days", "reasons", "comparison")
 
 def tables(report: MessageReport) -> dict[str, Table]:
     """The tables of the counts, by name: `messages`, `days` and `reasons`."""
-    every = [
-        Table(
-            name="messages",
+    return {
+        "messages": Table(
             columns=("message", *COUNT_NAMES),
             rows=tuple((one.message, *_numbers(one.counts)) for one in report.messages),
         ),
-        Table(
-            name="days",
+        "days": Table(
             columns=("day", *COUNT_NAMES),
             rows=tuple((one.day, *_numbers(one.counts)) for one in report.days),
         ),
-        Table(
-            name="reasons",
+        "reasons": Table(
             columns=("outcome", "reason", "count"),
             rows=tuple((one.outcome, one.reason, one.count) for one in report.reasons),
         ),
-    ]
-    return {table.name: table for table in every}
+    }
 
 
 def comparison_table(found: Comparison) -> Table:
     """One row per effect."""
-    groups = ("scheduled", "held_back")
+    parts = (f"{group}_{part}" for group in ("scheduled", "held_back") for part in ("count", "of", "rate"))
+    ends = ("difference", "low", "high", "interpretation")
     return Table(
-        name="comparison",
-        columns=(
-            "effect",
-            *(f"{group}_{part}" for group in groups for part in ("count", "of", "rate")),
-            "difference",
-            "low",
-            "high",
-            "interpretation",
-        ),
+        columns=("effect", *parts, *ends),
         rows=tuple(
-            (
-                effect.key,
-                *_share(effect.scheduled),
-                *_share(effect.held_back),
-                effect.difference,
-                effect.low,
-                effect.high,
-                effect.interpretation,
-            )
-            for effect in found.effects
+            (one.key, *_share(one.scheduled), *_share(one.held_back), *(getattr(one, name) for name in ends))
+            for one in found.effects
         ),
     )
 

@@ -356,7 +356,7 @@ def test_other_files_are_refused(show, site, query):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\r=1"])
 def test_no_text_is_a_formula_in_a_spreadsheet(text):
-    table = tables.Table(name="x", columns=("text", "number"), rows=((text, -0.5), (f"a{text}", None)))
+    table = tables.Table(columns=("text", "number"), rows=((text, -0.5), (f"a{text}", None)))
     rows = list(csv.reader(io.StringIO(tables.to_csv(table), newline="")))
     assert rows[1:] == [[f"'{text}", "-0.5"], [f"a{text}", ""]]
 

@@ -17,7 +17,7 @@ from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import known_messages, usual_first_day
 from schedules.reporting.comparison import Comparison
 from schedules.reporting.counts import COUNT_NAMES, MAX_DAYS, MessageReport, count
-from schedules.reporting.words import LABELS, interval, interval_heading, of_sent, points, share_of
+from schedules.reporting.words import LABELS, interval_heading, of_sent
 from schedules.values.days import day_of
 from schedules.values.outcomes import Totals
 
@@ -128,15 +128,7 @@ def _table(first_column: str, rows: Iterable[tuple[str, Totals]], total: Totals)
 
 def _compared(compared: Comparison) -> list[str]:
     heading = ("what learners did", "scheduled", "held back", "difference (percentage points)", interval_heading())
-    rows = [
-        (
-            str(one.label),
-            *(share_of(group.count, group.of, group.rate) for group in (one.scheduled, one.held_back)),
-            points(one.difference),
-            interval(one.low, one.high),
-        )
-        for one in compared.effects
-    ]
+    rows = [(str(one.label), *one.in_words().values()) for one in compared.effects]
     return [
         f"Learners with a schedule: {compared.scheduled_count}. Held back at random: {compared.held_back_count}.",
         *(in_columns([heading, *rows]) if rows else []),
