@@ -123,7 +123,7 @@ def fill(rows: int) -> Any:
         cursor.execute("SELECT setseed(0.5)")
         for site, share in zip(sites, (1, 10, 10), strict=True):
             values = {"site": site.pk, "last_day": LAST_DAY, "days": DAYS, "courses": COURSES}
-            messages = ", ".join(f"('{name}', '{kind}', {offset})" for name, kind, offset in MESSAGES)
+            messages = ", ".join(f"('{name}', '{message_type}', {offset})" for name, message_type, offset in MESSAGES)
             for statement in RUNS.format(messages=messages).split(";"):
                 cursor.execute(statement, values)
             numbers = {"rows": rows // share, "runs": DAYS * len(MESSAGES), "learners": learners}
@@ -166,13 +166,13 @@ def one_by_one(report: Any) -> int:
     rows = messages_in(report.scope)
     kinds = [{"status": status} for status in ScheduledMessage.Status.values]
     kinds += [{"status": "sent", f"{done}__isnull": False} for done in ("opened_at", "clicked_at", "opted_out_at")]
-    for one in report.days:
-        for kind in kinds:
-            rows.filter(run__date=one.day, **kind).count()
-    for one in report.reasons:
-        rows.filter(status=one.outcome, reason__startswith=one.reason).count()
+    for row in report.days:
+        for condition in kinds:
+            rows.filter(run__date=row.day, **condition).count()
+    for count in report.reasons:
+        rows.filter(status=count.outcome, reason__startswith=count.reason).count()
     rows.filter(status="sent").values("user").distinct().count()
-    return sum(rows.filter(name=one.message, **kind).count() for one in report.messages for kind in kinds[:5])
+    return sum(rows.filter(name=row.message, **condition).count() for row in report.messages for condition in kinds[:5])
 
 
 def timed(act: Callable[[], Any]) -> tuple[Any, float]:

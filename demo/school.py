@@ -181,8 +181,8 @@ def _experiment(courses: Sequence[Course], today: date) -> None:
         enrollments.append(_lived(learner, course, began_at, chance, is_held_back=is_held_back))
         facts = {"user": learner, "course_id": str(course.pk), "created": began_at}
         if is_held_back:
-            kind = ExperienceType.DEFAULT.value
-            row = HoldBack(**facts, site=site, experience_type=kind, content_availability_date=began_at)
+            experience = ExperienceType.DEFAULT.value
+            row = HoldBack(**facts, site=site, experience_type=experience, content_availability_date=began_at)
             held_back.append(row)
         else:
             schedules.append(Schedule(**facts, org=course.org, start_date=began_at))

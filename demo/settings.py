@@ -114,8 +114,8 @@ SCHEDULES = {"FILE_EMAIL_DIRECTORY": ROOT / "ace_messages"}
 
 def is_not_about_unused_channels(record: logging.LogRecord) -> bool:
     """edx-ace loads every channel of its package, and those that are not set up say so."""
-    said = record.getMessage().lower()
-    return not any(channel in said for channel in ("sailthru", "push_notification", "braze"))
+    message = record.getMessage().lower()
+    return not any(channel in message for channel in ("sailthru", "push_notification", "braze"))
 
 
 LOGGING = {

@@ -194,7 +194,7 @@ def recover() -> None:
 
 
 def is_finished(reports: Sequence[RunReport]) -> bool:
-    """Whether every message of these runs is settled. The reports' `totals` are brought up to date."""
+    """Whether every message of these runs is finalized. The reports' `totals` are brought up to date."""
     rows = SendRun.objects.in_bulk([report.run.uuid for report in reports])
     for report in reports:
         row = rows.get(report.run.uuid)

@@ -234,7 +234,7 @@ def _nearest(name: str, enabled: list[str]) -> str:
 
 @register()
 def check_urls(**_: Any) -> list[CheckMessage]:
-    """Learners can leave; clicks and opens that are to be noted have their pages."""
+    """Learners can leave; clicks and opens that are to be recorded have their pages."""
     found: list[CheckMessage] = []
     if not page_path(Token(user_id=0, site_id=0, message_type="", language="")):
         found.append(
@@ -248,7 +248,7 @@ def check_urls(**_: Any) -> list[CheckMessage]:
     if (_is_on("track_clicks") or _is_on("track_opens")) and not open_path(UUID(int=0)):
         found.append(
             Warning(
-                "The project's URLs have no pages for clicks and opens, so none is noted.",
+                "The project's URLs have no pages for clicks and opens, so none is recorded.",
                 hint="Add path('schedules/', include('schedules.urls')); those pages alone are "
                 "'schedules.urls.tracking'. Or set SCHEDULES['TRACK_CLICKS'] and ['TRACK_OPENS'] to False.",
                 id="schedules.W009",

@@ -46,7 +46,7 @@ class MemoryHost(Host):
         self._verified_modes = {mode.course_id: mode for mode in verified_modes}
         self._sections = dict(sections or {})
         self._opt_outs = frozenset(opt_outs)
-        self._progress = {one.key: one for one in progress}
+        self._progress = {row.key: row for row in progress}
         self._site_values = dict(site_values or {})
         self._site_id = site_id
         self._links = dict(links or {})

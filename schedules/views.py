@@ -147,7 +147,7 @@ class PixelAndRecord(Afterwards, HttpResponse):
     """A picture; likewise."""
 
 
-# An answer has gone out before its hit is noted, which is no part of any transaction of the request's.
+# An answer has gone out before its hit is recorded, which is no part of any transaction of the request's.
 @secured()
 @login_not_required
 @transaction.non_atomic_requests
@@ -198,13 +198,13 @@ def _dashboard_url(request: HttpRequest) -> str:
         return "/"
 
 
-def _record(uuid: UUID, kind: Engagement, now: datetime) -> None:
+def _record(uuid: UUID, action: Engagement, now: datetime) -> None:
     """Also while the database is away: the queue has the time that a web server's worker has not."""
-    if not engagement.record(uuid, kind, now):
+    if not engagement.record(uuid, action, now):
         try:
-            tasks.record_engagement_later(uuid, kind, now)
+            tasks.record_engagement_later(uuid, action, now)
         except Exception as error:  # noqa: BLE001 - the broker may be away too
-            log.error("Message %s was %s, which could not be noted: %s", uuid, kind, redacted_traceback(error))
+            log.error("Message %s was %s, which could not be recorded: %s", uuid, action, redacted_traceback(error))
 
 
 def _is_guess(request: HttpRequest) -> bool:

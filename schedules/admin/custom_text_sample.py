@@ -118,8 +118,8 @@ def _explained() -> Iterator[None]:
     except ConfigurationError as error:
         raise SampleError(str(error)) from error
     except NoValueError as error:
-        said = _("This message has no value for {%s}, so it uses the template's text.")
-        raise SampleError(said % error.name) from error
+        problem = _("This message has no value for {%s}, so it uses the template's text.")
+        raise SampleError(problem % error.name) from error
     except Exception as error:  # a host and a template may raise anything
         log.error("A sample could not be made: %s", redacted_traceback(error))
         raise SampleError(_("The message could not be created (%s).") % type(error).__name__) from error

@@ -31,7 +31,7 @@ class OptOutAdmin(LearnerInCourseSearch):
     """Rows come and go by `schedules.api`, so that the host hears of it, whoever changes them."""
 
     form = OptOutForm
-    list_display = ("learner", "site", "about", "kind", "created")
+    list_display = ("learner", "site", "about", "message_type_label", "created")
     list_select_related = ("user", "site")
     list_filter = ("site", "message_type")
     raw_id_fields = ("user",)
@@ -45,7 +45,7 @@ class OptOutAdmin(LearnerInCourseSearch):
         return row.course_id or _("every course")
 
     @admin.display(description=_("message type"))
-    def kind(self, row: OptOut) -> Any:
+    def message_type_label(self, row: OptOut) -> Any:
         return api.message_type_titles().get(row.message_type) or row.message_type or _("every message type")
 
     def save_model(self, request: HttpRequest, obj: OptOut, form: Any, change: bool) -> None:

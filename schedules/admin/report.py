@@ -113,9 +113,11 @@ def _file(scope: ReportScope, table: str, wanted: str) -> HttpResponse:
         report = count(scope)
         rows, document = tables.tables(report)[table], tables.document(report, [table])
     text = tables.to_csv(rows) if wanted == "csv" else tables.to_json(document)
-    kind = "text/csv; charset=utf-8; header=present" if wanted == "csv" else "application/json"
+    content_type = "text/csv; charset=utf-8; header=present" if wanted == "csv" else "application/json"
     name = f"{table}-{scope.first_day}-{scope.last_day}.{wanted}"
-    return HttpResponse(text, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return HttpResponse(
+        text, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 # The page -----------------------------------------------------------------------------------------
@@ -124,8 +126,8 @@ def _file(scope: ReportScope, table: str, wanted: str) -> HttpResponse:
 def _query(form: ReportForm) -> str:
     """The report's address without what is done with it."""
     scope = form.scope()
-    said = {"site": str(scope.site.pk), "first_day": str(scope.first_day), "last_day": str(scope.last_day)}
-    return urlencode({**said, "message": scope.message_name, "course": scope.course_id})
+    query = {"site": str(scope.site.pk), "first_day": str(scope.first_day), "last_day": str(scope.last_day)}
+    return urlencode({**query, "message": scope.message_name, "course": scope.course_id})
 
 
 def _numbers(report: MessageReport) -> dict[str, Any]:
@@ -138,8 +140,8 @@ def _numbers(report: MessageReport) -> dict[str, Any]:
         "report": report,
         "figures": figures,
         "columns": [LABELS[name] for name in COUNT_NAMES],
-        "message_rows": [(one.message, _cells(one.counts)) for one in report.messages],
-        "day_rows": [(one.day, _cells(one.counts)) for one in report.days],
+        "message_rows": [(row.message, _cells(row.counts)) for row in report.messages],
+        "day_rows": [(row.day, _cells(row.counts)) for row in report.days],
         "total_row": _cells(total),
         "funnel": charts.funnel(report),
         "daily": charts.daily(report),
@@ -160,19 +162,19 @@ def _reasons(report: MessageReport, types: Mapping[str, str] | None) -> Iterator
             caption,
             [
                 {
-                    "reason": one.reason or _("no reason recorded"),
-                    "summary": summary(one.reason) if one.reason else "",
-                    "count": number(one.count),
-                    "url": _in_ledger(report.scope, one, types) if types is not None and one.reason else "",
+                    "reason": count.reason or _("no reason recorded"),
+                    "summary": summary(count.reason) if count.reason else "",
+                    "count": number(count.count),
+                    "url": _in_ledger(report.scope, count, types) if types is not None and count.reason else "",
                 }
-                for one in report.reasons_for(outcome)
+                for count in report.reasons_for(outcome)
             ],
         )
 
 
-def _in_ledger(scope: ReportScope, one: ReasonCount, types: Mapping[str, str]) -> str:
+def _in_ledger(scope: ReportScope, count: ReasonCount, types: Mapping[str, str]) -> str:
     """The ledger's list, as near to the report as its filters come: of every day, and of the whole message type."""
-    query = {"site__id__exact": str(scope.site.pk), "status__exact": one.outcome, "reason": one.reason}
+    query = {"site__id__exact": str(scope.site.pk), "status__exact": count.outcome, "reason": count.reason}
     if scope.message_name:
         query["type"] = types[scope.message_name]
     return f"{reverse('admin:schedules_scheduledmessage_changelist')}?{urlencode(query)}"

@@ -73,11 +73,11 @@ class ReportForm(forms.Form):
 
     def scope(self) -> ReportScope:
         """Of a form that is valid."""
-        said = self.cleaned_data
+        data = self.cleaned_data
         return ReportScope(
-            site=said["site"],
-            first_day=said["first_day"],
-            last_day=said["last_day"],
-            message_name=said["message"],
-            course_id=said["course"],
+            site=data["site"],
+            first_day=data["first_day"],
+            last_day=data["last_day"],
+            message_name=data["message"],
+            course_id=data["course"],
         )

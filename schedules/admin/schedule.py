@@ -105,13 +105,13 @@ class ScheduleAdmin(LearnerInCourseSearch):
         stored = list(queryset.order_by().values_list("pk", "experience__experience_type"))
         to_change = [pk for pk, number in stored if number != experience.value]
         label = str(_LABELS[experience.value])
-        said = gettext("Changed experience to %(label)s.") % {"label": label}
+        change = gettext("Changed experience to %(label)s.") % {"label": label}
         staff: Any = request.user
         with transaction.atomic():
             for start in range(0, len(to_change), _CHUNK):
                 chunk = to_change[start : start + _CHUNK]
                 _store_experience(chunk, experience)
-                LogEntry.objects.log_actions(staff.pk, Schedule.objects.filter(pk__in=chunk), CHANGE, said)
+                LogEntry.objects.log_actions(staff.pk, Schedule.objects.filter(pk__in=chunk), CHANGE, change)
         text = ngettext(
             "%(count)d schedule changed to %(label)s.", "%(count)d schedules changed to %(label)s.", len(to_change)
         )
@@ -135,7 +135,7 @@ def _store_experience(schedule_ids: list[int], experience: ExperienceType) -> No
 
 @admin.register(HoldBack)
 class HoldBackAdmin(LearnerInCourseSearch, ReadOnlyAdmin):
-    """The control group: learners who, by the draw, got no schedule."""
+    """The control group: learners who, at random, got no schedule."""
 
     list_display = ("learner", "course_id", "site", "experience_type", "content_availability_date", "upgrade_deadline")
     list_select_related = ("user", "site")

@@ -86,7 +86,7 @@ def _store(host: Host, site: Site, course: Course, user_id: int, dates: Mapping[
 
 
 def is_held_back(site: Site, user_id: int) -> bool:
-    """The draw: the same for a learner and site at all times, so that raising the ratio only adds people."""
+    """The assignment: the same for a learner and site at all times, so that raising the ratio only adds people."""
     ratio = ScheduleConfig.current(site).hold_back_ratio
     digest = hashlib.sha256(f"{conf.hold_back_salt}:{site.pk}:{user_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < ratio

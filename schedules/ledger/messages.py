@@ -123,9 +123,9 @@ def confirm(row: ScheduledMessage, now: Instant) -> bool:
 
 @outlasting
 def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID | None = None) -> None:
-    """Settle messages, each with the same outcome; or give them back, to be tried again.
+    """Finalize messages, each with the same outcome; or give them back, to be tried again.
 
-    `lease`: ours; `None` if we only claimed them. What others have leased or settled meanwhile is left to them. But
+    `lease`: ours; `None` if we only claimed them. What others have leased or finalized meanwhile is left to them. But
     `sent` holds, whoever says it, and however late: what was sent must never look as if it was not.
     """
     is_retry, is_sent = outcome.status == OutcomeStatus.RETRY, outcome.status == OutcomeStatus.SENT

@@ -43,7 +43,7 @@ class Outbox:
         return list(self._rows(pks).select_related("site"))
 
     @outlasting
-    def settle(self, pks: Collection[Any]) -> None:
+    def clear(self, pks: Collection[Any]) -> None:
         """They know, or are never to hear of it."""
         self._rows(pks).update(**{self.column: None})
 

@@ -16,12 +16,12 @@ MIN_DAYS = 30
 
 _BATCH = 1000
 
-_SETTLED = (ScheduledMessage.Status.SENT, ScheduledMessage.Status.SKIPPED, ScheduledMessage.Status.FAILED)
+_FINALIZED = (ScheduledMessage.Status.SENT, ScheduledMessage.Status.SKIPPED, ScheduledMessage.Status.FAILED)
 
 
 def prune_messages(before: datetime) -> Iterator[int]:
-    """Delete settled messages claimed before that instant; yields how many, batch by batch."""
-    return _prune(ScheduledMessage.objects.filter(status__in=_SETTLED, created__lt=before).order_by("created"))
+    """Delete finalized messages claimed before that instant; yields how many, batch by batch."""
+    return _prune(ScheduledMessage.objects.filter(status__in=_FINALIZED, created__lt=before).order_by("created"))
 
 
 def prune_runs(before: datetime) -> Iterator[int]:

@@ -58,7 +58,7 @@ class TypeStatus(toggles.Switches):
 class SiteStatus:
     """What `schedules_status` says, in counts and ids: no personal data.
 
-    A message that is not settled is counted once: as `retrying` (waits for its next try), as `stuck` (nobody will
+    A message that is not finalized is counted once: as `retrying` (waits for its next try), as `stuck` (nobody will
     come for it in time) or as `pending`. `failed`: reason -> how many, of the last 7 days. `problems`: one line
     each, in the language that is active; empty when all is well.
     """
@@ -85,18 +85,18 @@ def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatu
     """Site's id -> how it fares, in as many queries for all as for one."""
     ids = [site.pk for site in sites]
     types, ran = _types(ids), _ran_lately(ids, now)
-    unsettled, failed, tried = _unsettled(ids, now), _failed(ids, now), _tried(ids, now)
+    unfinished, failed, tried = _unfinished(ids, now), _failed(ids, now), _tried(ids, now)
     troubles = channel_troubles(ids)
     return {
         site.pk: SiteStatus(
             site=site.domain,
             types=types[site.pk],
-            **unsettled[site.pk],
+            **unfinished[site.pk],
             failed=failed[site.pk],
             problems=(
-                *(troubles[site.pk] if any(one.is_delivering for one in types[site.pk]) else ()),
+                *(troubles[site.pk] if any(row.is_delivering for row in types[site.pk]) else ()),
                 *_silences(types[site.pk], {message_type for site_id, message_type in ran if site_id == site.pk}, now),
-                *_stuck(unsettled[site.pk]["stuck"]),
+                *_stuck(unfinished[site.pk]["stuck"]),
                 *_too_many_failed(tried[site.pk]),
             ),
         )
@@ -135,11 +135,11 @@ def _silences(types: Iterable[TypeStatus], ran: Collection[str], now: datetime) 
         "Run %(command)s, and find out why it was not run."
     )
     return [
-        text % {"message_type": one.message_type, "command": f"send_messages --type {one.message_type}", "hours": hours}
-        for one in types
-        if one.enqueuing_since is not None
-        and one.enqueuing_since < now - MAX_BETWEEN_RUNS
-        and one.message_type not in ran
+        text % {"message_type": row.message_type, "command": f"send_messages --type {row.message_type}", "hours": hours}
+        for row in types
+        if row.enqueuing_since is not None
+        and row.enqueuing_since < now - MAX_BETWEEN_RUNS
+        and row.message_type not in ran
     ]
 
 
@@ -172,7 +172,7 @@ def _types(ids: Collection[int]) -> dict[int, tuple[TypeStatus, ...]]:
     switches, last = toggles.switches(ids), _last_runs(ids)
     return {
         site_id: tuple(
-            TypeStatus(**asdict(one), last_run=last.get((site_id, one.message_type))) for one in switches[site_id]
+            TypeStatus(**asdict(row), last_run=last.get((site_id, row.message_type))) for row in switches[site_id]
         )
         for site_id in ids
     }
@@ -213,7 +213,7 @@ def _ran_lately(ids: Collection[int], now: datetime) -> set[tuple[int, str]]:
     }
 
 
-def _unsettled(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]:
+def _unfinished(ids: Collection[int], now: datetime) -> dict[int, dict[str, int]]:
     """Site's id -> `pending`, `retrying`, `stuck`. A message taken up again counts from the run that took it."""
     before = now - MAX_WAITING
     is_retrying = Q(status=Status.CLAIMED, due_at__gt=now)

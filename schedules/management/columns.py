@@ -15,8 +15,8 @@ def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def by_reason(counts: Mapping[str, int]) -> str:
     """A count, and in brackets what it is made of."""
-    said = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-    return f"{sum(counts.values())} ({said})" if said else "0"
+    text = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    return f"{sum(counts.values())} ({text})" if text else "0"
 
 
 def totals_table(counted: Iterable[tuple[str, Totals]], day_offsets: Sequence[int] = ()) -> list[str]:

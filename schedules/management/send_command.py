@@ -50,7 +50,7 @@ class DailyCommand(BaseCommand):
         parser.add_argument(
             "--wait",
             action="store_true",
-            help="stay until every message is settled, retries included, and show how far it is",
+            help="stay until every message is finalized, retries included, and show how far it is",
         )
 
     def add_site(self, parser: ArgumentParser) -> None:

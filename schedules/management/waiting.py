@@ -27,7 +27,7 @@ MAX_LOOKS_IN_VAIN = 120
 
 
 def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
-    """Look each second until every message is settled. Shows a bar on a terminal, lines elsewhere, on `None` nothing.
+    """Look each second until every message is finalized. Shows a bar on a terminal, lines elsewhere, on `None` nothing.
 
     Workers go on while the database or the broker is away for a while, so this does as well.
     """
@@ -42,7 +42,7 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 looks += 1
                 if not is_finished and looks % LOOKS_BETWEEN_RECOVERIES == 0:
                     api.recover()
-                troubles = [line for one in reports[:1] for line in api.channel_troubles(one.run.site_id)]
+                troubles = [line for report in reports[:1] for line in api.channel_troubles(report.run.site_id)]
                 looks_in_vain = 0
             except (Error, BrokerError, TaskFailed) as error:  # the last is what recover says
                 looks_in_vain += 1
@@ -60,7 +60,7 @@ class _Progress:
 
     def __init__(self, stdout: Any, bar: Any, bins: int) -> None:
         self._stdout, self._bar, self._bins = stdout, bar, bins
-        self._said = ""
+        self._shown = ""
         self._troubles: Sequence[str] = ()
 
     def show(self, reports: Sequence[api.RunReport], troubles: Sequence[str]) -> None:
@@ -69,13 +69,13 @@ class _Progress:
         self._say_troubles(troubles)
         searched = sum(report.bins for report in reports)
         pending = sum(report.totals.pending for report in reports if report.totals)
-        said = f"{searched} of {self._bins} bins searched, {pending} messages pending"
+        progress = f"{searched} of {self._bins} bins searched, {pending} messages pending"
         if self._bar is not None:
             self._bar.label = f"bins ({pending} messages pending)"
             self._bar.update(searched - self._bar.pos)
-        elif said != self._said:
-            self._stdout.write(said)
-            self._said = said
+        elif progress != self._shown:
+            self._stdout.write(progress)
+            self._shown = progress
 
     def _say_troubles(self, troubles: Sequence[str]) -> None:
         """Each when it begins: who waits is to know for what."""

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """One message that was found: to be sent about `courses` (never empty), or already settled by `outcome`.
+    """One message that was found: to be sent about `courses` (never empty), or already finalized by `outcome`.
 
     `must_wait`: a worker has a message in hand that may say the same; this one is sent if that one is not.
     """
@@ -63,7 +63,7 @@ def decide(resolver: Resolver, schedules: Collection[Schedule], now: datetime, m
     """What is to be said to the learners of these schedules.
 
     When learners are found, whoever is stopped by a silent gate is left out: they are not due. When a message's turn
-    has come, it is settled as no longer due. Raises `HostError` where the host is away for a while.
+    has come, it is finalized as no longer due. Raises `HostError` where the host is away for a while.
     """
     facts, clock = resolver.facts(schedules, moment), resolver.clock(now)
     groups: dict[tuple[int, int | None], list[Schedule]] = defaultdict(list)

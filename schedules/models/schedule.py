@@ -75,7 +75,7 @@ class ScheduleExperience(models.Model):
 
 
 class HoldBack(TimeStampedModel):
-    """A learner who, by the draw, gets no schedule: the control group.
+    """A learner who, at random, gets no schedule: the control group.
 
     `segment_due_at`: Segment is to hear of it then; empty where it knows, or is not to.
     Personal data: which course a learner takes and since when. Erased with the learner (cascade).

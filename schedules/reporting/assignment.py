@@ -71,7 +71,9 @@ class Group:
         user_ids = list(page[:size])
         while user_ids:
             mine = rows.filter(user_id__in=user_ids).order_by("user_id", "pk")
-            yield [self._enrolled(*row) for row in mine.values_list("user_id", "course_id", "began_at", "kind")]
+            yield [
+                self._enrolled(*row) for row in mine.values_list("user_id", "course_id", "began_at", "experience_key")
+            ]
             user_ids = list(page.filter(user_id__gt=user_ids[-1])[:size]) if len(user_ids) == size else []
 
     def _enrolled(self, user_id: int, course_id: str, began_at: datetime, experience: int) -> Enrolled:
@@ -90,7 +92,7 @@ class Group:
 
 
 def assignment_spans(site: Site) -> list[Span]:
-    """When the site's learners were drawn, oldest first: whoever enrolls while nobody or everybody is held back is not.
+    """When learners were assigned on the site, oldest first: not while nobody or everybody is held back.
 
     The configuration keeps each change as a row; one that leaves the ratio as it was continues the span.
     """
@@ -135,12 +137,12 @@ def groups(scope: ReportScope, spans: Sequence[Span], host: Host, now: datetime)
     default = ExperienceType.DEFAULT.value
     scheduled = (
         Schedule.objects.filter(org_scope(host, scope.site).condition())
-        .annotate(began_at=F("start_date"), kind=Coalesce("experience__experience_type", default))
+        .annotate(began_at=F("start_date"), experience_key=Coalesce("experience__experience_type", default))
         .filter(common)
     )
     held_back = (
         HoldBack.objects.filter(site=scope.site)
-        .annotate(began_at=F("content_availability_date"), kind=F("experience_type"))
+        .annotate(began_at=F("content_availability_date"), experience_key=F("experience_type"))
         .filter(common)
     )
     both_count = held_back.filter(_is_also_in(scheduled)).values("user_id").distinct().count()
@@ -160,7 +162,7 @@ def _is_old(first_days: dict[int, int], now: datetime) -> Q:
     today, condition = day_of(now, conf.time_zone), Q()
     for experience, days in first_days.items():
         began_before = start_of_day(today - timedelta(days=days), conf.time_zone)
-        condition |= Q(kind=experience, began_at__lt=began_before)
+        condition |= Q(experience_key=experience, began_at__lt=began_before)
     return condition
 
 

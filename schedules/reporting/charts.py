@@ -108,8 +108,8 @@ def _in_words(points: Sequence[DayCounts], *, is_weekly: bool) -> str:
     return " ".join(sentences)
 
 
-def _render(kind: str, chart: BarChart | LineChart, *, key: str, **context: Any) -> SafeString:
+def _render(form: str, chart: BarChart | LineChart, *, key: str, **context: Any) -> SafeString:
     """The template `<kind>.svg`. `key` is the prefix of its ids: a page may hold one chart of each key."""
     direction = "rtl" if get_language_bidi() else "ltr"
     context = {**context, "key": key, "chart": chart, "width": geometry.WIDTH, "direction": direction}
-    return render_to_string(f"admin/schedules/report/{kind}.svg", context)
+    return render_to_string(f"admin/schedules/report/{form}.svg", context)

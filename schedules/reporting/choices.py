@@ -26,9 +26,9 @@ def known_messages() -> dict[str, str]:
     """Message name -> its message type: those that the app has texts for, and those of the runs that were made."""
     found = {name: resolver.key for name, (resolver, _) in messages().items()}
     made = SendRun.objects.order_by("message_type", "day_offset").values_list("message_type", "day_offset").distinct()
-    for kind, day_offset in made:
-        if name := _name(kind, day_offset):
-            found.setdefault(name, kind)
+    for message_type, day_offset in made:
+        if name := _name(message_type, day_offset):
+            found.setdefault(name, message_type)
     return found
 
 

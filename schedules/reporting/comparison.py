@@ -88,7 +88,7 @@ class _Tally:
 
 
 def compare(scope: ReportScope, now: datetime, host: Host | None = None) -> Comparison:
-    """What became of the learners who started on the days of `scope` and were drawn (its message name is not read).
+    """What became of the learners who started on the days of `scope` and were assigned (its message name is not read).
 
     A learner counts once, however many courses they are in. Asks the host of the settings, if given no other. Raises
     `ConfigurationError` where the host or a site's configuration cannot be used.
@@ -162,7 +162,7 @@ def _tally(group: Group, host: Host) -> _Tally:
     """Ask about a group page by page. Where the host fails at a whole page, it is not asked about the rest."""
     tally, asked = _Tally(), 0
     for page in group.pages():
-        answers = ask(host.progress, [one.key for one in page])
+        answers = ask(host.progress, [enrollment.key for enrollment in page])
         for learner in _by_learner(page):
             _count(learner, answers, tally)
             asked += 1
@@ -173,21 +173,21 @@ def _tally(group: Group, host: Host) -> _Tally:
 
 
 def _by_learner(page: Sequence[Enrolled]) -> Iterator[list[Enrolled]]:
-    for _, enrolled in groupby(page, key=lambda one: one.key[0]):
+    for _, enrolled in groupby(page, key=lambda enrollment: enrollment.key[0]):
         yield list(enrolled)
 
 
 def _count(learner: Sequence[Enrolled], answers: Answers[EnrollmentKey, LearnerProgress], tally: _Tally) -> None:
     """A learner did what they did in any of their enrollments that the host knows."""
-    if any(one.key in answers.faults for one in learner):
+    if any(enrollment.key in answers.faults for enrollment in learner):
         tally.faulty += 1
         return
-    known = [(one, answers.values[one.key]) for one in learner if one.key in answers.values]
+    known = [(enrollment, answers.values[enrollment.key]) for enrollment in learner if enrollment.key in answers.values]
     if not known:
         tally.unknown += 1
         return
     tally.known += 1
-    tally.done.update({did for one, progress in known for did in _deeds(one, progress)})
+    tally.done.update({did for enrollment, progress in known for did in _deeds(enrollment, progress)})
 
 
 def _deeds(enrolled: Enrolled, progress: LearnerProgress) -> Iterator[str]:
@@ -236,7 +236,7 @@ def _about_groups(scheduled: Group, held_back: Group, both_count: int) -> Iterat
 
 
 def _about_answers(tallies: Sequence[_Tally]) -> Iterator[str]:
-    known, faulty, unknown = (sum(getattr(one, name) for one in tallies) for name in ("known", "faulty", "unknown"))
+    known, faulty, unknown = (sum(getattr(tally, name) for tally in tallies) for name in ("known", "faulty", "unknown"))
     if not (known or faulty):
         yield gettext(
             "The learning platform does not say what became of learners: its host has no answers to “progress”. "

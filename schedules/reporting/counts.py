@@ -106,7 +106,7 @@ def in_weeks(days: Iterable[DayCounts]) -> tuple[DayCounts, ...]:
     """The counts of seven days each, from the first day on; the last ones may be fewer."""
     days = tuple(days)
     return tuple(
-        DayCounts(day=days[first].day, counts=sum((one.counts for one in days[first : first + 7]), Totals()))
+        DayCounts(day=days[first].day, counts=sum((day.counts for day in days[first : first + 7]), Totals()))
         for first in range(0, len(days), 7)
     )
 

@@ -39,15 +39,15 @@ def tables(report: MessageReport) -> dict[str, Table]:
     return {
         "messages": Table(
             columns=("message", *COUNT_NAMES),
-            rows=tuple((one.message, *_numbers(one.counts)) for one in report.messages),
+            rows=tuple((row.message, *_numbers(row.counts)) for row in report.messages),
         ),
         "days": Table(
             columns=("day", *COUNT_NAMES),
-            rows=tuple((one.day, *_numbers(one.counts)) for one in report.days),
+            rows=tuple((row.day, *_numbers(row.counts)) for row in report.days),
         ),
         "reasons": Table(
             columns=("outcome", "reason", "count"),
-            rows=tuple((one.outcome, one.reason, one.count) for one in report.reasons),
+            rows=tuple((row.outcome, row.reason, row.count) for row in report.reasons),
         ),
     }
 
@@ -59,8 +59,13 @@ def comparison_table(found: Comparison) -> Table:
     return Table(
         columns=("effect", *parts, *ends),
         rows=tuple(
-            (one.key, *_share(one.scheduled), *_share(one.held_back), *(getattr(one, name) for name in ends))
-            for one in found.effects
+            (
+                effect.key,
+                *_share(effect.scheduled),
+                *_share(effect.held_back),
+                *(getattr(effect, name) for name in ends),
+            )
+            for effect in found.effects
         ),
     )
 

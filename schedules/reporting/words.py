@@ -20,7 +20,7 @@ LABELS = {
     "pending": gettext_lazy("Pending"),
 }
 
-#: What is noted only while a setting is on.
+#: What is recorded only while a setting is on.
 _SETTINGS = {"opened": "TRACK_OPENS", "clicked": "TRACK_CLICKS"}
 
 

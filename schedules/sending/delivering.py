@@ -64,7 +64,7 @@ MESSAGE_TTL_DAYS = 3
 def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
     """Send the claimed messages of `ids`.
 
-    Each message is settled as soon as its channel has answered, so a crash leaves at most one in doubt. A batch
+    Each message is finalized as soon as its channel has answered, so a crash leaves at most one in doubt. A batch
     that is slow, for its channel hangs, gives back what is left before its lease ends and another takes it. One that
     was overtaken nevertheless, for its machine was suspended, hands over nothing more.
     Raises `ConfigurationError`: the messages stay leased, to be taken over later.
@@ -73,19 +73,21 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
     try:
         resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
     except MessageTypeGoneError:
-        return _settle(_leased(ids), skipped(SkipReason.MESSAGE_TYPE_GONE, (("message_type", run.message_type),)), now)
+        return _finalize(
+            _leased(ids), skipped(SkipReason.MESSAGE_TYPE_GONE, (("message_type", run.message_type),)), now
+        )
     except HostError as error:
-        return _settle(_leased(ids), _by_fault(error), now)
+        return _finalize(_leased(ids), _by_fault(error), now)
     try:
         name = resolver.message_name(run.day_offset)
     except Exception as error:  # noqa: BLE001 - a host's type may have changed since the message was claimed
         log.error("Messages of run %s have no name any more: %s", run.uuid, redacted_traceback(error))
-        return _settle(_leased(ids), failed(FailReason.INTERNAL_ERROR, type(error).__name__), now)
+        return _finalize(_leased(ids), failed(FailReason.INTERNAL_ERROR, type(error).__name__), now)
     batch = _Batch(resolver, name, _leased(ids), now)
     if not batch.left:  # others were faster, as when a batch was handed out twice
         return batch.totals
     if trouble := batch.watch.blocked(now):
-        return _settle(batch.left.values(), _not_taken(trouble), now)
+        return _finalize(batch.left.values(), _not_taken(trouble), now)
     with mail_connection(), suppress(Overtaken):
         for row, decision in batch.decisions():
             batch.record(row, batch.send(row, decision))
@@ -98,7 +100,7 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
 
 
 class _Batch:
-    """The leased messages of one run. `left`: those that are not settled yet."""
+    """The leased messages of one run. `left`: those that are not finalized yet."""
 
     def __init__(self, resolver: Resolver, name: str, rows: Collection[ScheduledMessage], now: datetime) -> None:
         self.resolver = resolver
@@ -111,19 +113,19 @@ class _Batch:
         self._words: BatchWords | None = None
 
     def decisions(self) -> Iterator[tuple[ScheduledMessage, Decision]]:
-        """Each message with what is decided now. Those that nothing can be decided about are settled at once."""
-        self._settle([row for row in self.left.values() if expires_at(row) < self.now], skipped(SkipReason.EXPIRED))
+        """Each message with what is decided now. Those that nothing can be decided about are finalized at once."""
+        self._finalize([row for row in self.left.values() if expires_at(row) < self.now], skipped(SkipReason.EXPIRED))
         rows = dict(self.left)
         try:
             schedules = self.resolver.schedules_of({row.user_id for row in rows.values()}) if rows else []
             found = decide(self.resolver, schedules, self.now, Moment.DELIVERY)
         except HostError as error:  # a temporary one: those that are not stand with their learners
-            self._settle(rows.values(), _by_fault(error))
+            self._finalize(rows.values(), _by_fault(error))
             return
         decisions = [(rows[decision.entry.uuid], decision) for decision in found if decision.entry.uuid in rows]
         decided = {row.pk for row, _ in decisions}
         if gone := [row for row in rows.values() if row.pk not in decided]:
-            self._settle(gone, self._gone())
+            self._finalize(gone, self._gone())
         self._words = custom_text.read(
             self.resolver.site.pk, self._name, [decision.entry.course_ids for _, decision in decisions]
         )
@@ -158,15 +160,15 @@ class _Batch:
         return Outcome(status=OutcomeStatus.SENT, channel=conf.default_channel, language=message.language)
 
     def record(self, row: ScheduledMessage, outcome: Outcome) -> None:
-        """Settle a message."""
+        """Finalize a message."""
         final = _final(outcome, row, timezone.now())
         _record(row, final)
         self.totals.count(final)
         self.left.pop(row.pk, None)
 
-    def _settle(self, rows: Collection[ScheduledMessage], outcome: Outcome) -> None:
+    def _finalize(self, rows: Collection[ScheduledMessage], outcome: Outcome) -> None:
         rows = list(rows)
-        self.totals.add(_settle(rows, outcome, timezone.now()).as_dict())
+        self.totals.add(_finalize(rows, outcome, timezone.now()).as_dict())
         for row in rows:
             self.left.pop(row.pk, None)
 
@@ -205,7 +207,7 @@ def _leased(ids: Collection[UUID]) -> list[ScheduledMessage]:
     return ledger.lease(ids, SHARED_CLOCK)
 
 
-def _settle(rows: Collection[ScheduledMessage], outcome: Outcome, now: datetime) -> Totals:
+def _finalize(rows: Collection[ScheduledMessage], outcome: Outcome, now: datetime) -> Totals:
     """Give messages of one lease the same outcome."""
     totals = Totals()
     groups: defaultdict[Outcome, list[ScheduledMessage]] = defaultdict(list)
@@ -219,7 +221,7 @@ def _settle(rows: Collection[ScheduledMessage], outcome: Outcome, now: datetime)
 
 
 def _record(row: ScheduledMessage, outcome: Outcome) -> None:
-    """Settle a message. What was sent must not be sent again because the database is away.
+    """Finalize a message. What was sent must not be sent again because the database is away.
 
     So that record is tried for as long as anybody would send the message again; others only as the ledger does itself.
     """
@@ -250,7 +252,7 @@ def _not_taken(error: DeliveryError) -> Outcome:
 
 
 def _waits_for_another(now: datetime) -> Outcome:
-    """Once the other message is settled it is known whether there is still something to say."""
+    """Once the other message is finalized it is known whether there is still something to say."""
     retry_at = now + timedelta(seconds=conf.retry_seconds)
     return Outcome(status=OutcomeStatus.RETRY, reason=SkipReason.ALREADY_TOLD.value, retry_at=retry_at, was_tried=False)
 

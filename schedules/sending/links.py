@@ -69,7 +69,7 @@ def tracking_context(resolver: Resolver, entry: Entry, context: Mapping[str, Any
 
 
 def _pixels(site: SiteValues, message: TrackedMessage) -> Iterator[str]:
-    """Google's own, for Universal Analytics; and ours, where opens are noted or Analytics 4 is to hear of them."""
+    """Google's own, for Universal Analytics; and ours, where opens are recorded or Analytics 4 is to hear of them."""
     tracking_id = google_analytics_id(site)
     if is_universal(tracking_id):
         yield pixel_url(tracking_id, message)

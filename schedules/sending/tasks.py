@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 #: Messages that one pass of `recover` takes over; it makes as many passes as it needs.
 RECLAIM_BATCH_SIZE = 1000
 
-#: Before an open or a click that met a database that was away is noted again; doubled each time.
+#: Before an open or a click that met a database that was away is recorded again; doubled each time.
 SECONDS_BEFORE_NOTING = 30
 
 #: For so long a broker may keep whoever saves a course waiting, at each step: connecting, sending.
@@ -131,7 +131,7 @@ def recover() -> dict[str, Any]:
     for row, bins in ledger.reclaim_bins(SHARED_CLOCK, oldest=now - timedelta(days=delivering.MESSAGE_TTL_DAYS)):
         for bin_number in bins:
             totals.add(_enqueue(resolve_bin, _run_of(row), bin_number=bin_number) or {})
-        if not bins:  # who settled its last message may have died before saying that the run is finished
+        if not bins:  # who finalized its last message may have died before saying that the run is finished
             ledger.finalize(_run_of(row), now)
     while rows := ledger.reclaim(SHARED_CLOCK, RECLAIM_BATCH_SIZE):
         by_run = defaultdict(list)
@@ -220,7 +220,7 @@ def _batches(run: Run, bin_number: int) -> Iterator[tuple[list[Schedule], Resolv
 
 
 def _claim(run: Run, decisions: Sequence[Decision], totals: Totals) -> list[str]:
-    """Claim messages and settle those that are decided already; returns the ids to deliver."""
+    """Claim messages and finalize those that are decided already; returns the ids to deliver."""
     totals.found += len(decisions)
     ours = ledger.claim(run, [decision.entry for decision in decisions], SHARED_CLOCK)
     totals.already += len(decisions) - len(ours)

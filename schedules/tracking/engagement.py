@@ -1,6 +1,6 @@
 """What learners do with a message, or machines for them: it was opened, a link in it was clicked.
 
-It is noted after they got their picture or page. Whatever fails here costs nobody's visit, and a number at most.
+It is recorded after they got their picture or page. Whatever fails here costs nobody's visit, and a number at most.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECONDS_KNOWN = 3600
 def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
     """Keep in the ledger when it first happened, and that Google is to hear of an open, if it is. Never raises.
 
-    Returns false where it is to be noted again later, for the database is away; nobody waits for that here.
+    Returns false where it is to be recorded again later, for the database is away; nobody waits for that here.
     """
     try:
         key = f"schedules.{engagement}.{uuid.hex}"
@@ -41,7 +41,7 @@ def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
         if is_transient(error):
             reconnect(ScheduledMessage)
             return False
-        log.error("Message %s was %s, which could not be noted: %s", uuid, engagement, redacted_traceback(error))
+        log.error("Message %s was %s, which could not be recorded: %s", uuid, engagement, redacted_traceback(error))
     return True
 
 

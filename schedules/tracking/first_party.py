@@ -26,7 +26,7 @@ class Token:
 
 
 class ClickLinks:
-    """The links of one message on the site `domain`, by which a click is noted and goes on to a page."""
+    """The links of one message on the site `domain`, by which a click is recorded and goes on to a page."""
 
     def __init__(self, uuid: UUID, domain: str) -> None:
         self._uuid, self._own_origin = uuid, site_root(domain)

@@ -104,7 +104,7 @@ def _publish(outbox: Outbox, publish: _Publish, rows: Sequence[Any]) -> None:
     left = {row.pk for row in rows}
     try:
         for pks in publish(rows):
-            outbox.settle(pks)
+            outbox.clear(pks)
             left -= set(pks)
     except PublishError:
         outbox.release(left)

@@ -65,10 +65,10 @@ class Choices:
     @property
     def silent_courses(self) -> list[Choice]:
         """Courses about which nothing comes."""
-        return [one for one in self.single if one.is_stopped and one.course and not one.title]
+        return [choice for choice in self.single if choice.is_stopped and choice.course and not choice.title]
 
     def find(self, value: str) -> Choice | None:
-        return next((one for one in (*self.single, self.all) if one.value == value), None)
+        return next((choice for choice in (*self.single, self.all) if choice.value == value), None)
 
 
 class Link:
@@ -112,7 +112,10 @@ class Link:
     def course_facts(self) -> Mapping[str, Course]:
         ids = set(self.course_ids)
         known = _whatever(lambda: ask(get_host().courses, ids).values) or {}
-        return {one: known.get(one) or Course(id=one, org="", name=one, start=None) for one in ids}
+        return {
+            course_id: known.get(course_id) or Course(id=course_id, org="", name=course_id, start=None)
+            for course_id in ids
+        }
 
     def choices(self) -> Choices:
         """As they stand now, in the language that is active."""
@@ -124,7 +127,7 @@ class Link:
             *(OptOutScope(site_id=self.site.pk, course_id=course_id) for course_id in self.course_ids),
         ]
         about_us = {"", *self.course_ids}
-        others = [one for one in stopped if one.course_id in about_us and one not in (everything, *offered)]
+        others = [scope for scope in stopped if scope.course_id in about_us and scope not in (everything, *offered)]
         types = {scope.message_type for scope in stopped if not scope.course_id}
         return Choices(
             all=self._choice(everything, stopped, by_host),
@@ -151,7 +154,7 @@ class Link:
             title=_title(scope.message_type),
             course=self.course_facts[scope.course_id] if scope.course_id else None,
             is_stopped=is_stopped,
-            is_partly=not is_stopped and any(_overlap(scope, one) for one in (*stopped, *by_host)),
+            is_partly=not is_stopped and any(_overlap(scope, other) for other in (*stopped, *by_host)),
             is_hosts=scope in by_host,
         )
 
@@ -188,9 +191,9 @@ def _course_ids(token: Token) -> Sequence[str]:
     return message.course_ids if message else course_ids
 
 
-def _overlap(one: OptOutScope, other: OptOutScope) -> bool:
+def _overlap(scope: OptOutScope, other: OptOutScope) -> bool:
     """Whether there can be an e-mail that both are about."""
-    pairs = ((one.course_id, other.course_id), (one.message_type, other.message_type))
+    pairs = ((scope.course_id, other.course_id), (scope.message_type, other.message_type))
     return all(here == there or "" in (here, there) for here, there in pairs)
 
 

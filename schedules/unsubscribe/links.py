@@ -66,11 +66,11 @@ def read_token(text: str) -> Token | None:
         site_id,
         message_type,
         language,
-        course_ids=tuple(one for one in courses if isinstance(one, str)),
+        course_ids=tuple(course for course in courses if isinstance(course, str)),
         is_test=bool(is_test),
         message_uuid=UUID(uuid) if uuid else None,
         is_cut=any(is_cut),
-        schedule_ids=tuple(one for one in courses if isinstance(one, int)),
+        schedule_ids=tuple(course for course in courses if isinstance(course, int)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Where links and pixels of messages lead, so that clicks and opens are noted."""
+"""Where links and pixels of messages lead, so that clicks and opens are recorded."""
 
 from __future__ import annotations
 

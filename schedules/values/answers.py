@@ -177,9 +177,9 @@ def wrong(question: Question, asked: str, answered: str, allowed: str) -> str:
     return f"{question.name}({asked}) answered {answered}; give {allowed}."
 
 
-def _whole_answer(question: Callable[..., Any], keys: Collection[Any], said: str) -> BadAnswerError:
+def _whole_answer(question: Callable[..., Any], keys: Collection[Any], fault: str) -> BadAnswerError:
     asked = f"{len(keys)} keys" if len(keys) > 1 else f"the key {shown(next(iter(keys)))}" if keys else "no keys"
-    line = f"{name_of(question)}, asked for {asked}, {said}."
+    line = f"{name_of(question)}, asked for {asked}, {fault}."
     return BadAnswerError({}, dict.fromkeys(keys, line) or {None: line})
 
 

@@ -129,7 +129,7 @@ def check_markdown(text: str, allowed: Collection[str]) -> None:
     _check_length(text)
     tokens = _reader.parse(text)
     problems = [*_control_characters(text, "\n\t"), *_placeholders(text, allowed), *_html(tokens)]
-    refused = dict.fromkeys(str(_REFUSED[one.type]) for one in _every(tokens) if one.type in _REFUSED)
+    refused = dict.fromkeys(str(_REFUSED[token.type]) for token in _every(tokens) if token.type in _REFUSED)
     if refused:
         problem = _(
             "Not allowed in a message: %(what)s. Use paragraphs, lists, links, *emphasis* and **strong emphasis**."
@@ -202,7 +202,7 @@ def _filled(text: str, values: Mapping[str, str]) -> list[tuple[str, bool]]:
         begins_empty = begins_empty or (not value and not blank and match.start() == 0)
         end = match.end()
     parts.append((text[end:], False))
-    parts = [one for one in parts if one[0]]
+    parts = [part for part in parts if part[0]]
     if begins_empty and parts and not parts[0][1]:
         parts[0] = (capfirst(_PUNCTUATION_AT_START.sub("", parts[0][0])), False)
     return parts
@@ -259,7 +259,9 @@ def _every(tokens: Iterable[Token]) -> Iterator[Token]:
 
 
 def _control_characters(text: str, allowed: str) -> Iterator[ValidationError]:
-    found = [one for one in text if one not in allowed and unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"}]
+    found = [
+        letter for letter in text if letter not in allowed and unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}
+    ]
     if found and not allowed and set(found) <= set("\r\n\x0b\x0c\x85\u2028\u2029"):
         yield ValidationError(_("Write one line, without a line break."))
     elif found:

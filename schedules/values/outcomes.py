@@ -50,7 +50,7 @@ class FailReason(StrEnum):
 
 
 class OutcomeStatus(StrEnum):
-    """What can become of a message: settled, in the words of `ScheduledMessage.Status`, or to be tried again."""
+    """What can become of a message: finalized, in the words of `ScheduledMessage.Status`, or to be tried again."""
 
     SENT = "sent"
     SKIPPED = "skipped"

@@ -107,7 +107,7 @@ _TYPES: dict[Any, tuple[set[type], Callable[[Any], Any], str]] = {
 @functools.cache
 def _fields_of(cls: type) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(cls)
-    return tuple(_field(one, hints[one.name]) for one in dataclasses.fields(cls))
+    return tuple(_field(field, hints[field.name]) for field in dataclasses.fields(cls))
 
 
 def _field(field: dataclasses.Field[Any], hint: Any) -> _Field:
@@ -136,7 +136,7 @@ def _subject(value: Any) -> str:
 
 def _shown(value: Any, name: str) -> str:
     found = getattr(value, name)
-    (field,) = (one for one in dataclasses.fields(value) if one.name == name)
+    (field,) = (field for field in dataclasses.fields(value) if field.name == name)
     if field.metadata.get("is_personal"):
         return "None" if found is None else f"a value of class {type(found).__name__}"
     return shown(found)

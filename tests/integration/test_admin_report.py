@@ -104,7 +104,7 @@ def test_what_nobody_notes_is_told_from_none(site, show, settings):
     texts = {figure.label: figure.share for figure in show().context["figures"]}
     assert texts["Opened (machines included)"] == "0.0 % of those sent"
     assert texts["Clicked (machines included)"] == "not recorded: TRACK_CLICKS is off"
-    message(site, learner="bob", done=("clicked",))  # noted when it was on
+    message(site, learner="bob", done=("clicked",))  # recorded when it was on
     texts = {figure.label: figure.share for figure in show().context["figures"]}
     assert texts["Clicked (machines included)"] == "50.0 % of those sent"
 

@@ -213,7 +213,7 @@ def test_a_skip_without_a_reason_is_that_messages_fault(use, welcomed, reason):
     assert (row.status, row.reason, row.detail) == ("failed", "internal-error", {"answer": "TypeError"})
 
 
-def test_messages_that_have_no_name_any_more_are_settled(use, settings, broker):
+def test_messages_that_have_no_name_any_more_are_finalized(use, settings, broker):
     settings.ACE_CHANNEL_DEFAULT_EMAIL = "schedules_email"
     use(Welcome)
     site = open_site()

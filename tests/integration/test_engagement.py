@@ -1,4 +1,4 @@
-"""Clicks and opens: noted in the ledger after the learner got their page, and never in their way."""
+"""Clicks and opens: recorded in the ledger after the learner got their page, and never in their way."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

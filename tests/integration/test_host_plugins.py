@@ -46,7 +46,7 @@ def send(key, **options):
     call_command("send_messages", "example.com", type=key, date=TODAY.isoformat(), verbosity=0, **options)
 
 
-def settled():
+def finalized():
     rows = ScheduledMessage.objects.select_related("user")
     return {(row.name, row.user.username): row.reason or row.status for row in rows}
 
@@ -55,7 +55,7 @@ def test_a_welcome_is_sent_the_day_after_the_start(site, email_channel):
     enroll(make_learner("alice"), make_course(), days_ago=1)
     enroll(make_learner("bob"), make_course(), days_ago=2)
     send("welcome")
-    assert settled() == {("welcome", "alice"): "sent"}
+    assert finalized() == {("welcome", "alice"): "sent"}
     (email,) = email_channel
     assert email.subject == "Welcome to A Garden in a Year"
     assert "You enrolled in A Garden in a Year yesterday." in email.body
@@ -69,7 +69,7 @@ def test_a_last_call_counts_from_the_upgrade_deadline(site, email_channel):
         enroll(make_learner(name), make_course(name, price=49), days_ago=5)
         Schedule.objects.filter(user__username=name).update(upgrade_deadline=started(-days))
     send("last_call")
-    assert settled() == {("lastcall", "alice"): "sent"}
+    assert finalized() == {("lastcall", "alice"): "sent"}
     (email,) = email_channel
     assert "You can upgrade in alice until March 10, 2026." in email.body
 
@@ -108,10 +108,10 @@ def test_a_type_that_is_found_but_not_sent_waits_for_its_switch(site, email_chan
     MessageTypeSwitch.objects.create(site=site, message_type="welcome", enqueue=True, deliver=False)
     enroll(make_learner("alice"), make_course(), days_ago=1)
     send("welcome")
-    assert settled() == {("welcome", "alice"): "delivery-disabled"}
+    assert finalized() == {("welcome", "alice"): "delivery-disabled"}
     MessageTypeSwitch.objects.create(site=site, message_type="welcome", enqueue=True, deliver=True)
     send("welcome")
-    assert settled() == {("welcome", "alice"): "sent"}
+    assert finalized() == {("welcome", "alice"): "sent"}
 
 
 def test_one_command_a_day_sends_all_that_is_switched_on_in_the_order_of_the_settings(site, capsys, email_channel):
@@ -192,7 +192,7 @@ def test_messages_of_a_type_that_was_removed_settle(site, settings, email_channe
 
     totals = delivering.deliver_batch(tasks._run_of(run), [waiting.pk], started(0))
     assert dict(totals.skipped) == {"message-type-gone": 1}
-    assert settled() == {("welcome", "alice"): "message-type-gone"}
+    assert finalized() == {("welcome", "alice"): "message-type-gone"}
 
 
 # Gates --------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_a_gate_of_the_school_stops_a_message_with_a_reason_of_its_own(site, adm
     bob = User.objects.get(username="bob")
     PartnerLearner.objects.create(user_id=bob.pk, partner="Partner X")
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
-    assert settled() == {
+    assert finalized() == {
         ("recurringnudge_day3", "alice"): "sent",
         ("recurringnudge_day3", "bob"): "partners-learner",
     }
@@ -263,7 +263,7 @@ def test_a_gate_that_cannot_read_is_asked_once_for_all(site, settings, email_cha
     for number in range(3):
         enroll(make_learner(f"learner{number}", pk=24 * (number + 1)), garden, days_ago=3)
     call_command("send_recurring_nudge", "example.com", date=TODAY.isoformat(), verbosity=0)
-    assert set(settled().values()) == {"gate-error"}
+    assert set(finalized().values()) == {"gate-error"}
     assert Broken.asked == [3]
 
 

@@ -68,7 +68,7 @@ def stored():
     return ScheduledMessage.objects.values().get()
 
 
-def settle(row, outcome, now=END):
+def finalize(row, outcome, now=END):
     ledger.record([row.pk], outcome, now, row.lease)
 
 
@@ -84,7 +84,7 @@ def reclaim(uuid, run, way):
 
 @pytest.mark.parametrize("outcome", [SENT, *NOT_SENT], ids=name_of)
 def test_while_nobody_took_it_over_the_holder_is_believed_though_its_lease_ran_out(uuid, outcome):
-    settle(lease(uuid, NOW), outcome)
+    finalize(lease(uuid, NOW), outcome)
     is_retry = outcome.status == OutcomeStatus.RETRY
     assert stored()["status"] == (Status.CLAIMED if is_retry else outcome.status)
     assert stored()["attempts"] == int(outcome.was_tried)
@@ -99,9 +99,9 @@ def test_whoever_took_it_over_is_not_overruled(uuid, run, way, theirs, ours):
     if theirs is not None:  # null: it waits in the queue
         holder = lease(uuid, LATER)
         if theirs != "leased":
-            settle(holder, theirs)
+            finalize(holder, theirs)
     before = stored()
-    settle(stale, ours)
+    finalize(stale, ours)
     ledger.release([stale], END)
     assert stored() == before
 
@@ -114,14 +114,14 @@ def test_what_was_sent_is_sent_however_late_that_is_heard(uuid, run, way, theirs
     if theirs is not None:
         holder = lease(uuid, LATER)
         if theirs != "leased":
-            settle(holder, theirs)
-    settle(stale, SENT)
+            finalize(holder, theirs)
+    finalize(stale, SENT)
     row = stored()
     assert (row["status"], row["reason"], row["sent_at"]) == (Status.SENT, "", END)
     assert (row["due_at"], row["leased_until"]) == (None, None)
     if theirs == "leased":  # and what the holder finds afterwards changes nothing
         for outcome in (*NOT_SENT, SENT):
-            settle(holder, outcome, END + timedelta(seconds=1))
+            finalize(holder, outcome, END + timedelta(seconds=1))
     assert stored() == row
     assert ledger.reclaim(END + timedelta(days=1), 10) == []
 
@@ -130,22 +130,22 @@ def test_what_was_sent_is_sent_however_late_that_is_heard(uuid, run, way, theirs
 def test_a_run_that_is_finished_counts_what_is_heard_late(uuid, run):
     stale = lease(uuid, NOW)
     reclaim(uuid, run, "recover")
-    settle(lease(uuid, LATER), FAILED)
+    finalize(lease(uuid, LATER), FAILED)
     for bin_number in range(BINS):
         ledger.record_bin(run, bin_number, int(bin_number == 0))
     ledger.finalize(run, END)
     assert SendRun.objects.get().counts["failed"] == {"channel-refused": 1}
-    settle(stale, SENT)
+    finalize(stale, SENT)
     ledger.finalize(run, END + timedelta(minutes=1))
     row = SendRun.objects.get()
     assert (row.counts["sent"], row.counts["failed"], row.finished_at) == (1, {}, END)
 
 
-def test_a_run_that_decides_late_does_not_settle_what_a_worker_holds(uuid):
+def test_a_run_that_decides_late_does_not_finalize_what_a_worker_holds(uuid):
     row = lease(uuid, NOW)
     ledger.record([uuid], SKIPPED, NOW)
     assert stored()["status"] == Status.DELIVERING
-    settle(row, SENT)
+    finalize(row, SENT)
     assert stored()["status"] == Status.SENT
 
 
@@ -317,7 +317,7 @@ def test_of_two_leases_that_end_at_the_same_instant_each_is_its_holders(uuid, ru
     reclaim(uuid, run, "recover")
     second = lease(uuid, NOW)
     assert not ledger.confirm(first, NOW)
-    settle(first, FAILED)
+    finalize(first, FAILED)
     ledger.release([first], END)
     assert ledger.confirm(second, NOW)
     assert stored()["status"] == Status.DELIVERING
@@ -330,13 +330,13 @@ def test_the_lease_begins_anew_with_each_hand_over(uuid):
 
 
 def test_a_retry_is_ready_at_the_very_instant_at_which_it_is_due(uuid):
-    settle(lease(uuid, NOW), RETRY)
+    finalize(lease(uuid, NOW), RETRY)
     assert ledger.lease([uuid], RETRY.retry_at - timedelta(microseconds=1)) == []
     assert [row.pk for row in ledger.lease([uuid], RETRY.retry_at)] == [uuid]
 
 
 def test_a_message_that_is_taken_up_again_begins_with_a_clean_record(uuid, run):
-    settle(lease(uuid, NOW), replace(FAILED, is_known=False))
+    finalize(lease(uuid, NOW), replace(FAILED, is_known=False))
     assert (stored()["attempts"], stored()["unknown_faults"], stored()["reason"] != "") == (1, 1, True)
     reclaim(uuid, run, "run")
     clean = {"status": Status.CLAIMED, "reason": "", "attempts": 0, "unknown_faults": 0, "due_at": None, "lease": None}

@@ -47,7 +47,7 @@ def prune(days, **options):
     return out.getvalue()
 
 
-def test_settled_messages_and_empty_runs_that_are_older_go():
+def test_finalized_messages_and_empty_runs_that_are_older_go():
     site, alice = open_site(), make_learner()
     old, recent, empty = run_of(site, 50), run_of(site, 39), run_of(site, 60)
     for status in ("sent", "skipped", "failed"):
@@ -63,7 +63,7 @@ def test_settled_messages_and_empty_runs_that_are_older_go():
 
 
 @pytest.mark.parametrize("status", ["claimed", "delivering"])
-def test_what_is_not_settled_stays_with_its_run(status):
+def test_what_is_not_finalized_stays_with_its_run(status):
     row = message(run_of(open_site(), 500), make_learner(), status)
     prune(30)
     assert ScheduledMessage.objects.get() == row

@@ -370,7 +370,7 @@ class Terminal(StringIO):
 
 @pytest.mark.all_bins
 @pytest.mark.parametrize(("out", "shown"), [(StringIO(), "48 of 48 bins searched"), (Terminal(), "bins (")])
-def test_waiting_shows_how_far_it_is_until_everything_is_settled(channel, monkeypatch, out, shown):
+def test_waiting_shows_how_far_it_is_until_everything_is_finalized(channel, monkeypatch, out, shown):
     open_site()
     enroll(make_learner(), make_course())
     channel.errors += [busy(), busy()]

@@ -150,7 +150,7 @@ def test_a_switch_gets_26_hours_from_when_it_was_last_turned_on(site):
         ),
     ],
 )
-def test_what_is_not_settled_is_counted_once(fields, counted, site):
+def test_what_is_not_finalized_is_counted_once(fields, counted, site):
     message(site, **{"hours": 0.9, **fields})
     status = site_status(site, NOW)
     found = {"pending": status.pending, "retrying": status.retrying, "stuck": status.stuck}

@@ -115,7 +115,7 @@ COLUMNS = ("database", "broker", "messages", "kills", "killed", "duplicates", "l
 
 
 class Scenario:
-    """Sets a school up, starts workers and the command, does what is planned, and waits until everything is settled."""
+    """Sets a school up, starts workers and the command, does what is planned, and waits for the end of it all."""
 
     def __init__(self, database: Database, broker: Broker, size: Size, seed: int, folder: Path) -> None:
         self.database, self.broker, self.size, self.seed, self.folder = database, broker, size, seed, folder
@@ -148,7 +148,7 @@ class Scenario:
                 )
                 with chaos.ending():
                     self._disturb(plan(chaos), workers)
-                self._wait_until_settled(workers)
+                self._wait_until_finalized(workers)
                 printed = "".join(self._output(one) for one in self._commands)
                 seconds = time.monotonic() - self._began
             return Result(
@@ -243,14 +243,14 @@ class Scenario:
         for text in workers.revive():
             self.note(text)
 
-    def _wait_until_settled(self, workers: Workers) -> None:
+    def _wait_until_finalized(self, workers: Workers) -> None:
         self.note("the plan is done")
         while True:
             self._revive(workers)
             now = datetime.now(UTC).replace(tzinfo=None)
             ((pending, unfinished, rows, waiting),) = self.database.rows(_OPEN.format(now=now))
             if rows >= self.size.messages and not pending and not unfinished:
-                self.note("everything is settled")
+                self.note("everything is finalized")
                 return
             counts = f"{self.mail.count()} sent, {pending} pending"
             if pending and pending == waiting:  # for their next try: who was refused often waits for minutes
@@ -266,4 +266,4 @@ class Scenario:
             stuck = map(str, self.database.rows(_STUCK))
             said = "\n".join([*stuck, workers.said(), *(one.said() for one in self._commands)])
             still = f"without progress for {now - self._moved_at:.0f} s"
-            raise AssertionError(f"Not settled after {now - self._began:.0f} s, {still}: {state}\n{said}")
+            raise AssertionError(f"Not finalized after {now - self._began:.0f} s, {still}: {state}\n{said}")

@@ -54,9 +54,9 @@ class Command(BaseCommand):
         try:
             page = gallery.write(directory, previews)
         except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-            said = getattr(error, "strerror", None) or error
+            problem = getattr(error, "strerror", None) or error
             raise CommandError(
-                f"--output is {str(directory)!r}, which cannot be written to ({said}); name a folder."
+                f"--output is {str(directory)!r}, which cannot be written to ({problem}); name a folder."
             ) from error
         if options["verbosity"] > 0:
             self._report(previews, page)

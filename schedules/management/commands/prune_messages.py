@@ -18,7 +18,7 @@ _MAX_DAYS = 36_500
 
 
 class Command(BaseCommand):
-    help = "Delete settled messages, and runs without messages, that are older than some days."
+    help = "Delete finalized messages, and runs without messages, that are older than some days."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -93,18 +93,18 @@ def lines(report: MessageReport, compared: Comparison | None) -> list[str]:
     """The report as text. Days without messages are left out."""
     scope = report.scope
     about = ", ".join(filter(None, [scope.message_name, scope.course_id and f"about {scope.course_id}"]))
-    days = [(str(one.day), one.counts) for one in report.days if one.counts.messages]
+    days = [(str(row.day), row.counts) for row in report.days if row.counts.messages]
     return [
         f"{scope.site.domain}, {scope.first_day} to {scope.last_day}{', ' if about else ''}{about}",
         f"Learners reached: {report.learners_reached}",
         *_shares(report.total),
         "",
-        *_table("message", [(one.message, one.counts) for one in report.messages], report.total),
+        *_table("message", [(row.message, row.counts) for row in report.messages], report.total),
         "",
         *_table("day", days, report.total),
         "",
         *in_columns(
-            [("not sent", "reason", "messages"), *((one.outcome, one.reason, str(one.count)) for one in report.reasons)]
+            [("not sent", "reason", "messages"), *((row.outcome, row.reason, str(row.count)) for row in report.reasons)]
         ),
         *([] if compared is None else ["", *_compared(compared)]),
     ]
@@ -123,15 +123,15 @@ def _table(first_column: str, rows: Iterable[tuple[str, Totals]], total: Totals)
         return (name, *(str(counts.number(column)) for column in COUNT_NAMES))
 
     heading = (first_column, *(str(LABELS[name]).lower() for name in COUNT_NAMES))
-    return in_columns([heading, *(row(*one) for one in rows), row("in all", total)])
+    return in_columns([heading, *(row(*counts) for counts in rows), row("in all", total)])
 
 
 def _compared(compared: Comparison) -> list[str]:
     heading = ("what learners did", "scheduled", "held back", "difference (percentage points)", interval_heading())
-    rows = [(str(one.label), *one.in_words().values()) for one in compared.effects]
+    rows = [(str(effect.label), *effect.in_words().values()) for effect in compared.effects]
     return [
         f"Learners with a schedule: {compared.scheduled_count}. Held back at random: {compared.held_back_count}.",
         *(in_columns([heading, *rows]) if rows else []),
-        *(f"{one.label}: {one.interpretation}" for one in compared.effects),
+        *(f"{effect.label}: {effect.interpretation}" for effect in compared.effects),
         *map(str, compared.notes),
     ]

@@ -53,9 +53,9 @@ def lines(status: SiteStatus) -> list[str]:
     ]
 
 
-def _row(one: TypeStatus) -> tuple[str, ...]:
-    switches = ("on" if is_on else "off" for is_on in (one.is_enqueuing, one.is_delivering))
-    return (one.message_type, *switches, *_run_cells(one.last_run))
+def _row(status: TypeStatus) -> tuple[str, ...]:
+    switches = ("on" if is_on else "off" for is_on in (status.is_enqueuing, status.is_delivering))
+    return (status.message_type, *switches, *_run_cells(status.last_run))
 
 
 def _run_cells(run: LastRun | None) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Command(DailyCommand):
         return keys
 
     def summarize(self) -> None:
-        """All messages together by their names, once everything is settled."""
+        """All messages together by their names, once everything is finalized."""
         by_name: defaultdict[str, Totals] = defaultdict(Totals)
         for report in self.reports:
             if report.totals is not None:
