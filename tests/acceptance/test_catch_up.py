@@ -165,7 +165,8 @@ def test_a_test_catches_nothing_up(mailbox, clock):
     assert days(run()) == after(1, 2, 3)
 
 
-def test_since_does_every_day_from_that_one(mailbox, clock):
+def test_since_does_every_day_from_that_one(mailbox, clock, settings):
+    settings.SCHEDULES = {**settings.SCHEDULES, "RECURRING_NUDGE_DAYS": [3]}
     open_site()
     assert days(run(since=after(-2)[0])) == after(-2, -1, 0)
     assert days(run(since=after(0)[0])) == after(0)

@@ -114,19 +114,19 @@ def fill(learners: str) -> None:
 
 
 def follow() -> None:
-    """Follow it slowly, so that there is time to die; prints that it began."""
+    """Follow it in small batches on a slow database, so that there is time to die."""
+    from django.db import connection
+
     from schedules.enrolling import course_changes
     from schedules.models import CourseChange
 
-    course_changes.BATCH_SIZE = 10
-    once = course_changes._follow_batch
+    def slowly(execute: Any, sql: str, *more: Any) -> Any:
+        if "FOR UPDATE" in sql:  # once for each batch
+            time.sleep(0.2)
+        return execute(sql, *more)
 
-    def slowly(*arguments: Any) -> int:
-        time.sleep(0.2)
-        return once(*arguments)
-
-    course_changes._follow_batch = slowly
-    course_changes.follow(CourseChange.objects.get().course_id)
+    with connection.execute_wrapper(slowly):
+        course_changes.follow(CourseChange.objects.get().course_id, batch_size=10)
 
 
 def recover() -> None:
