@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -31,281 +33,232 @@ from schedules.values.links import domain_problem
 
 _WORDS = re.compile(r"schedules/edx_ace/(\w+)/email/words\.txt")
 
-TEMPLATE_FILES = ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html")
+
+def _check(*tags: str) -> Callable[[Callable[..., Iterator[CheckMessage]]], Callable[..., list[CheckMessage]]]:
+    """Registers a check that yields its messages. It ends where a setting cannot be used, for E001 says so."""
+
+    def decorate(check: Callable[..., Iterator[CheckMessage]]) -> Callable[..., list[CheckMessage]]:
+        @register(*tags)
+        @wraps(check)
+        def listed(**options: Any) -> list[CheckMessage]:
+            found: list[CheckMessage] = []
+            with suppress(ConfigurationError):
+                found.extend(check(**options))
+            return found
+
+        return listed
+
+    return decorate
 
 
-@register()
-def check_settings(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_settings(**_: Any) -> Iterator[CheckMessage]:
     """Keys of `SCHEDULES` that nothing reads, and values that cannot be used."""
     try:
-        found: list[CheckMessage] = [
-            Warning(problem, hint="Correct or remove the key.", id="schedules.W001")
-            for problem in conf.unknown_keys().values()
-        ]
+        unknown = conf.unknown_keys().values()
     except ConfigurationError as error:
-        return [Error(str(error), id="schedules.E001")]
+        yield Error(str(error), id="schedules.E001")
+        return
+    for problem in unknown:
+        yield Warning(problem, hint="Correct or remove the key.", id="schedules.W001")
     for key in SETTINGS:
         try:
             getattr(conf, key.lower())
         except ConfigurationError as error:
-            found.append(Error(str(error), id="schedules.E001"))
-    return found
+            yield Error(str(error), id="schedules.E001")
 
 
-@register()
-def check_plugins(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_plugins(**_: Any) -> Iterator[CheckMessage]:
     """Every message type and every gate that the settings name can be used."""
-    try:
-        types, gates = message_type_problems(), gate_problems()
-    except ConfigurationError:  # E001 says so
-        return []
-    return [
-        *(Error(problem, hint="Correct SCHEDULES['MESSAGE_TYPES'].", id="schedules.E009") for problem in types),
-        *(Error(problem, hint="Correct the gate, or SCHEDULES['GATES'].", id="schedules.E010") for problem in gates),
-    ]
+    types, gates = message_type_problems(), gate_problems()
+    for problem in types:
+        yield Error(problem, hint="Correct SCHEDULES['MESSAGE_TYPES'].", id="schedules.E009")
+    for problem in gates:
+        yield Error(problem, hint="Correct the gate, or SCHEDULES['GATES'].", id="schedules.E010")
 
 
-@register()
-def check_templates(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_templates(**_: Any) -> Iterator[CheckMessage]:
     """Every message name that the settings ask for has its templates, and they are correct."""
-    try:
-        names = message_names()
-    except ConfigurationError:  # E001 says so
-        return []
-    found: list[CheckMessage] = []
+    names = message_names()
     for path, name in {f"schedules/edx_ace/{name}/email/{file}": name for name in names for file in FILES}.items():
-        if problem := _syntax_problem(path):
-            found.append(
-                Error(
-                    f"The template {path} is not correct: {problem}", hint="Correct the template.", id="schedules.E002"
-                )
+        problem = _template_problem(path)
+        if problem:
+            text = f"The template {path} is not correct: {problem}"
+            yield Error(text, hint="Correct the template.", id="schedules.E002")
+        elif problem is None and not path.endswith("/words.txt"):  # E006 asks for the words
+            yield Error(
+                f"The message {name!r} has no template {path}.",
+                hint="Write it, or take the day out of SCHEDULES['RECURRING_NUDGE_DAYS'].",
+                id="schedules.E002",
             )
-        elif not path.endswith("/words.txt") and not _has_template(path):  # E006 asks for the words
-            found.append(
-                Error(
-                    f"The message {name!r} has no template {path}.",
-                    hint="Write it, or take the day out of SCHEDULES['RECURRING_NUDGE_DAYS'].",
-                    id="schedules.E002",
-                )
-            )
-    return found
 
 
-@register()
-def check_words(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_words(**_: Any) -> Iterator[CheckMessage]:
     """Every message name that the settings ask for says words of its own, also one whose folder was copied."""
-    try:
-        names = message_names()
-    except ConfigurationError:  # E001 says so
-        return []
-    found: list[CheckMessage] = []
-    for name in names:
+    for name in message_names():
         folder = f"schedules/edx_ace/{name}/email"
-        if not _has_template(f"{folder}/words.txt"):
-            found.append(
-                Error(
-                    f"The message {name!r} has no words of its own: there is no template {folder}/words.txt.",
-                    hint="Copy that of a neighbor, such as recurringnudge_day3, and write the message's sentences.",
-                    id="schedules.E006",
-                )
-            )
-        found += [
-            Error(
-                f"The message {name!r} says the words of {other!r}: {path} includes them.",
-                hint='Include "schedules/edx_ace/common/message.txt" in their place; it finds the message\'s own.',
+        if _template_problem(f"{folder}/words.txt") is None:
+            yield Error(
+                f"The message {name!r} has no words of its own: there is no template {folder}/words.txt.",
+                hint="Copy that of a neighbor, such as recurringnudge_day3, and write the message's sentences.",
                 id="schedules.E006",
             )
-            for path in (f"{folder}/body.txt", f"{folder}/body.html")
-            for other in sorted(set(_WORDS.findall(template_source(path))) - {name})
-        ]
-    return found
+        for path in (f"{folder}/body.txt", f"{folder}/body.html"):
+            for other in sorted(set(_WORDS.findall(template_source(path))) - {name}):
+                yield Error(
+                    f"The message {name!r} says the words of {other!r}: {path} includes them.",
+                    hint='Include "schedules/edx_ace/common/message.txt" in their place; it finds the message\'s own.',
+                    id="schedules.E006",
+                )
 
 
-@register()
-def check_host(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_host(**_: Any) -> Iterator[CheckMessage]:
     """The host can be loaded."""
     try:
         get_host()
     except ConfigurationError as error:
-        return [Error(str(error), id="schedules.E003")]
-    return []
+        yield Error(str(error), id="schedules.E003")
 
 
-@register()
-def check_sites(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_sites(**_: Any) -> Iterator[CheckMessage]:
     """Each site's domain is a host's name, and what the host says of each site can be used.
 
     While there is no database yet, or the host is away, nothing is known, and nothing is said.
     """
-    found: list[CheckMessage] = [
-        Error(problem, hint="Correct the setting.", id="schedules.E007") for problem in setting_problems()
-    ]
+    for problem in setting_problems():
+        yield Error(problem, hint="Correct the setting.", id="schedules.E007")
     if check_host():  # E003 says so
-        return found
+        return
     try:
         values = get_host().site_values()
         sites = list(Site.objects.order_by("pk"))
     except ConfigurationError as error:
-        return [*found, Error(str(error), id="schedules.E008")]
+        yield Error(str(error), id="schedules.E008")
+        return
     except Exception:  # noqa: BLE001 - a check must not break where there is nothing to look at
-        return found
+        return
     for site in sites:
-        found += [
-            Warning(problem.of(site.domain), hint="Correct it where the site's values are kept.", id="schedules.W012")
-            for problem in site_value_problems(values.get(site.pk, {}))
-        ]
+        for found in site_value_problems(values.get(site.pk, {})):
+            hint = "Correct it where the site's values are kept."
+            yield Warning(found.of(site.domain), hint=hint, id="schedules.W012")
         if problem := domain_problem(site.domain):
-            found.append(Warning(problem, id="schedules.W013"))
-    return found
+            yield Warning(problem, id="schedules.W013")
 
 
-@register()
-def check_ace(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_ace(**_: Any) -> Iterator[CheckMessage]:
     """edx-ace has a channel for our e-mails and obeys opt-outs."""
-    found: list[CheckMessage] = []
     enabled = getattr(settings, "ACE_ENABLED_CHANNELS", [])
     if conf.default_channel not in enabled:
-        found.append(
-            Error(
-                f"ACE_CHANNEL_DEFAULT_EMAIL is {conf.default_channel!r}, ACE_ENABLED_CHANNELS is {enabled!r}.",
-                hint="Name a channel, such as 'django_email', in both.",
-                id="schedules.E004",
-            )
+        yield Error(
+            f"ACE_CHANNEL_DEFAULT_EMAIL is {conf.default_channel!r}, ACE_ENABLED_CHANNELS is {enabled!r}.",
+            hint="Name a channel, such as 'django_email', in both.",
+            id="schedules.E004",
         )
     if conf.default_channel == "file_email":
-        found.append(
-            Warning(
-                "ACE_CHANNEL_DEFAULT_EMAIL is 'file_email', which prints every message, addresses included, and makes "
-                "no list of them.",
-                hint="Name 'schedules_file_email' there and in ACE_ENABLED_CHANNELS.",
-                id="schedules.W011",
-            )
+        yield Warning(
+            "ACE_CHANNEL_DEFAULT_EMAIL is 'file_email', which prints every message, addresses included, and makes no "
+            "list of them.",
+            hint="Name 'schedules_file_email' there and in ACE_ENABLED_CHANNELS.",
+            id="schedules.W011",
         )
     if not apps.is_installed("edx_ace"):
-        found.append(
-            Error(
-                "edx_ace is not installed; the e-mails use its template tags.",
-                hint="Add 'edx_ace' to INSTALLED_APPS.",
-                id="schedules.E005",
-            )
+        yield Error(
+            "edx_ace is not installed; the e-mails use its template tags.",
+            hint="Add 'edx_ace' to INSTALLED_APPS.",
+            id="schedules.E005",
         )
     if "bulk_email_optout" not in getattr(settings, "ACE_ENABLED_POLICIES", []):
-        found.append(
-            Warning(
-                "The policy 'bulk_email_optout' is not enabled.",
-                hint="Add it to ACE_ENABLED_POLICIES, so that other apps' messages obey opt-outs too.",
-                id="schedules.W002",
-            )
+        yield Warning(
+            "The policy 'bulk_email_optout' is not enabled.",
+            hint="Add it to ACE_ENABLED_POLICIES, so that other apps' messages obey opt-outs too.",
+            id="schedules.W002",
         )
     if hasattr(settings, "ACE_ENABLED_CHANNEL"):
-        found.append(
-            Warning(
-                "ACE_ENABLED_CHANNEL is set, which nothing reads.",
-                hint="The setting is ACE_ENABLED_CHANNELS.",
-                id="schedules.W003",
-            )
+        yield Warning(
+            "ACE_ENABLED_CHANNEL is set, which nothing reads.",
+            hint="The setting is ACE_ENABLED_CHANNELS.",
+            id="schedules.W003",
         )
-    return found
 
 
-@register()
-def check_rates(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_rates(**_: Any) -> Iterator[CheckMessage]:
     """Every channel whose rate is limited is one that may be used; a limit by another name would limit nothing."""
-    try:
-        names = conf.messages_per_second
-    except ConfigurationError:  # E001 says so
-        return []
     enabled: list[str] = list(getattr(settings, "ACE_ENABLED_CHANNELS", []))
-    return [
-        Warning(
-            f"SCHEDULES['MESSAGES_PER_SECOND'] names {name!r}, which is not an enabled channel.",
-            hint=_nearest(name, enabled),
-            id="schedules.W004",
-        )
-        for name in names
-        if name not in enabled
-    ]
-
-
-def _nearest(name: str, enabled: list[str]) -> str:
-    near = difflib.get_close_matches(name, enabled, n=1, cutoff=0)
-    return f"Did you mean {near[0]!r}?" if near else "Enable it in ACE_ENABLED_CHANNELS."
-
-
-@register()
-def check_urls(**_: Any) -> list[CheckMessage]:
-    """Learners can leave; clicks and opens that are to be recorded have their pages."""
-    found: list[CheckMessage] = []
-    if not page_path(Token(user_id=0, site_id=0, message_type="", language="")):
-        found.append(
-            Warning(
-                "The project's URLs have no page to unsubscribe, so messages have no link to it.",
-                hint="Add path('schedules/', include('schedules.urls')); that page alone is "
-                "'schedules.urls.unsubscribe'.",
-                id="schedules.W005",
+    for name in conf.messages_per_second:
+        if name not in enabled:
+            near = difflib.get_close_matches(name, enabled, n=1, cutoff=0)
+            yield Warning(
+                f"SCHEDULES['MESSAGES_PER_SECOND'] names {name!r}, which is not an enabled channel.",
+                hint=f"Did you mean {near[0]!r}?" if near else "Enable it in ACE_ENABLED_CHANNELS.",
+                id="schedules.W004",
             )
+
+
+@_check()
+def check_urls(**_: Any) -> Iterator[CheckMessage]:
+    """Learners can leave; clicks and opens that are to be recorded have their pages."""
+    if not page_path(Token(user_id=0, site_id=0, message_type="", language="")):
+        yield Warning(
+            "The project's URLs have no page to unsubscribe, so messages have no link to it.",
+            hint="Add path('schedules/', include('schedules.urls')); that page alone is 'schedules.urls.unsubscribe'.",
+            id="schedules.W005",
         )
     if (_is_on("track_clicks") or _is_on("track_opens")) and not open_path(UUID(int=0)):
-        found.append(
-            Warning(
-                "The project's URLs have no pages for clicks and opens, so none is recorded.",
-                hint="Add path('schedules/', include('schedules.urls')); those pages alone are "
-                "'schedules.urls.tracking'. Or set SCHEDULES['TRACK_CLICKS'] and ['TRACK_OPENS'] to False.",
-                id="schedules.W009",
-            )
+        yield Warning(
+            "The project's URLs have no pages for clicks and opens, so none is recorded.",
+            hint="Add path('schedules/', include('schedules.urls')); those pages alone are 'schedules.urls.tracking'. "
+            "Or set SCHEDULES['TRACK_CLICKS'] and ['TRACK_OPENS'] to False.",
+            id="schedules.W009",
         )
-    return found
 
 
-@register()
-def check_google_analytics(**_: Any) -> list[CheckMessage]:
+@_check()
+def check_google_analytics(**_: Any) -> Iterator[CheckMessage]:
     """The property that sites without one of their own are counted in still counts, and can be written to."""
     tracking_id = default_google_analytics_id()
-    if is_universal(tracking_id):
-        return [
-            Warning(
-                f"{tracking_id!r} is a property of Universal Analytics, which stopped collecting on July 1, 2023, "
-                "and for customers of Analytics 360 on July 1, 2024: opens are counted nowhere.",
-                hint="Take GOOGLE_ANALYTICS_ACCOUNT and GOOGLE_ANALYTICS_TRACKING_ID out, unless a service of your "
-                "own answers for www.google-analytics.com.",
-                id="schedules.W006",
-            )
-        ]
-    if tracking_id and not is_ga4(tracking_id):
-        return [
-            Warning(
-                f"{tracking_id!r} is not the id of a property in Google Analytics, which hears of no opens.",
-                hint="Such an id is G-<letters and digits> or, of Universal Analytics, UA-<digits>-<digits>.",
-                id="schedules.W007",
-            )
-        ]
     has_secret = bool(conf.lms("GOOGLE_ANALYTICS_API_SECRET", ""))
-    if has_secret != bool(tracking_id) and (has_secret or _is_on("track_opens")):
-        return [
-            Warning(
-                "Opens are not told to Google Analytics 4, which takes an id and a secret.",
-                hint="Set both GOOGLE_ANALYTICS_ACCOUNT, as G-…, and GOOGLE_ANALYTICS_API_SECRET; or only one of them "
-                "in the settings and the other in each site's values, and silence this check.",
-                id="schedules.W010",
-            )
-        ]
-    return []
-
-
-@register(Tags.database)
-def check_collations(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Ids and organizations are compared byte for byte. Asks the database, so Django does only where told which."""
-    return [
-        Warning(
-            f"The column {column} of {model._meta.db_table} takes {folds} (collation {collation}), so what a learner "
-            "says about one course may be taken for another's.",
-            hint="Migrate, where that was not done; or give the column the collation that its migration gives it.",
-            obj=model,
-            id="schedules.W014",
+    if is_universal(tracking_id):
+        yield Warning(
+            f"{tracking_id!r} is a property of Universal Analytics, which stopped collecting on July 1, 2023, and for "
+            "customers of Analytics 360 on July 1, 2024: opens are counted nowhere.",
+            hint="Take GOOGLE_ANALYTICS_ACCOUNT and GOOGLE_ANALYTICS_TRACKING_ID out, unless a service of your own "
+            "answers for www.google-analytics.com.",
+            id="schedules.W006",
         )
-        for alias in databases or ()
-        for model, column, collation, folds in folding_columns(alias)
-    ]
+    elif tracking_id and not is_ga4(tracking_id):
+        yield Warning(
+            f"{tracking_id!r} is not the id of a property in Google Analytics, which hears of no opens.",
+            hint="Such an id is G-<letters and digits> or, of Universal Analytics, UA-<digits>-<digits>.",
+            id="schedules.W007",
+        )
+    elif has_secret != bool(tracking_id) and (has_secret or _is_on("track_opens")):
+        yield Warning(
+            "Opens are not told to Google Analytics 4, which takes an id and a secret.",
+            hint="Set both GOOGLE_ANALYTICS_ACCOUNT, as G-…, and GOOGLE_ANALYTICS_API_SECRET; or only one of them in "
+            "the settings and the other in each site's values, and silence this check.",
+            id="schedules.W010",
+        )
+
+
+@_check(Tags.database)
+def check_collations(databases: Collection[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
+    """Ids and organizations are compared byte for byte. Asks the database, so Django does only where told which."""
+    for alias in databases or ():
+        for model, column, collation, folds in folding_columns(alias):
+            yield Warning(
+                f"The column {column} of {model._meta.db_table} takes {folds} (collation {collation}), so what a "
+                "learner says about one course may be taken for another's.",
+                hint="Migrate, where that was not done; or give the column the collation that its migration gives it.",
+                obj=model,
+                id="schedules.W014",
+            )
 
 
 def _is_on(switch: str) -> bool:
@@ -315,21 +268,12 @@ def _is_on(switch: str) -> bool:
         return False
 
 
-def _has_template(path: str) -> bool:
+def _template_problem(path: str) -> str | None:
+    """What is wrong with a template; empty: nothing, `None`: there is none."""
     try:
         get_template(path)
     except TemplateDoesNotExist:
-        return False
-    except TemplateSyntaxError:  # it is there
-        return True
-    return True
-
-
-def _syntax_problem(path: str) -> str:
-    try:
-        get_template(path)
+        return None
     except TemplateSyntaxError as error:
         return str(error)
-    except TemplateDoesNotExist:
-        return ""
     return ""
