@@ -226,10 +226,13 @@ def ask(question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K])
     )
 
 
-def answer_to(question: Callable[..., V], *arguments: Any) -> V:
-    """Put a question that is not asked key by key. What the host raises becomes a `HostError` without its words."""
-    answer: V = answers.single(question, *arguments)
-    return answer
+def ask_opt_outs(host: Host, keys: Collection[EnrollmentKey]) -> Answers[EnrollmentKey, bool]:
+    """`ask()` about which of `keys` the host itself lets nothing through: those are the keys of the values."""
+
+    def hosts_opt_outs(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
+        return dict.fromkeys(host.opt_outs(asked), True)
+
+    return ask(hosts_opt_outs, keys)
 
 
 def get_host() -> CheckedHost:

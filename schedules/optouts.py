@@ -14,9 +14,10 @@ from edx_ace.policy import Policy, PolicyResult
 
 from schedules import signals
 from schedules.database.transactions import after_commit
-from schedules.host import answer_to, get_host
+from schedules.host import get_host
 from schedules.models import OptOut
 from schedules.sites import sites_about
+from schedules.values import answers
 from schedules.values.data import EnrollmentKey
 from schedules.values.text import can_be_stored
 
@@ -98,8 +99,8 @@ def opt_outs_about(user_id: int, orgs: Mapping[str, str]) -> dict[str, CourseOpt
     if not scopes:
         return {}
     sites = sites_about(get_host(), set(orgs.values()))
-    answers = {course_id: _about(course_id, sites[org], scopes) for course_id, org in orgs.items()}
-    return {course_id: answer for course_id, answer in answers.items() if answer.scopes}
+    found = {course_id: _about(course_id, sites[org], scopes) for course_id, org in orgs.items()}
+    return {course_id: opt_outs for course_id, opt_outs in found.items() if opt_outs.scopes}
 
 
 def _about(course_id: str, site_ids: frozenset[int], scopes: Collection[OptOutScope]) -> CourseOptOuts:
@@ -133,9 +134,9 @@ class BulkEmailOptoutPolicy(Policy):
 def _all_opt_outs(user_id: int, keys: Collection[EnrollmentKey]) -> set[EnrollmentKey]:
     """The host's and the app's. The host is asked about courses only where the app knows of an opt-out."""
     host = get_host()
-    opt_outs = set(answer_to(host.opt_outs, keys))
+    opt_outs = set(answers.single(host.opt_outs, keys))
     if OptOut.objects.filter(user_id=user_id, message_type="").exists():
-        courses = answer_to(host.courses, {course_id for _, course_id in keys})
+        courses = answers.single(host.courses, {course_id for _, course_id in keys})
         about = opt_outs_about(user_id, {course_id: course.org for course_id, course in courses.items()})
         opt_outs |= {(user_id, course_id) for course_id, found in about.items() if found.is_stopped}
     return opt_outs

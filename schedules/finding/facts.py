@@ -14,7 +14,7 @@ from django.contrib.sites.models import Site
 from schedules import optouts, toggles
 from schedules.enrolling import deadlines
 from schedules.exceptions import HostError
-from schedules.host import Answers, Host, ask
+from schedules.host import Answers, Host, ask, ask_opt_outs
 from schedules.ledger.episodes import EarlierMessage
 from schedules.models import Schedule
 from schedules.values.data import Course, CourseLinks, Enrollment, EnrollmentKey, Learner, Section, VerifiedMode
@@ -57,32 +57,33 @@ class Facts:
         self.moment = moment
         self._read_earlier, self._uuid_of = earlier, uuid_of
         self._read: dict[Any, Any] = {}
+        self._answers: dict[Any, Answers[Any, Any]] = {}
 
     # Of one schedule ------------------------------------------------------------------------------
 
     def course(self, due: Schedule) -> Course | None:
         """The course, or `None` where the host knows none by that id."""
-        return _part(self._courses, due.course_id)
+        return self._told(self.host.courses, self.course_ids, due.course_id)
 
     def learner(self, due: Schedule) -> Learner | None:
         """The learner, or `None` where the host knows nobody by that id."""
-        return _part(self._learners, due.user_id)
+        return self._told(self.host.learners, self.user_ids, due.user_id)
 
     def enrollment(self, due: Schedule) -> Enrollment | None:
         """The learner's enrollment in the course, or `None`."""
-        return _part(self._enrollments, _key(due))
+        return self._told(self.host.enrollments, self.keys, _key(due))
 
     def verified_mode(self, due: Schedule) -> VerifiedMode | None:
         """What the course sells, or `None`."""
-        return _part(self._modes, due.course_id)
+        return self._told(self.host.verified_modes, self.course_ids, due.course_id)
 
     def sections(self, due: Schedule) -> Sequence[Section]:
         """All sections of the course, in their order."""
-        return _part(self._sections, due.course_id) or ()
+        return self._told(self.host.sections, self.course_ids, due.course_id) or ()
 
     def links(self, due: Schedule) -> CourseLinks | None:
         """Where the links about the course lead this learner; `None` where the host does not say."""
-        return _part(self._links, _key(due))
+        return self._told(self.host.course_links, self.keys, _key(due))
 
     def is_opted_out(self, due: Schedule) -> bool:
         """Whether the learner wants no such message about the course, by the host's word or by ours."""
@@ -122,17 +123,17 @@ class Facts:
         """Course id -> days from a start to its upgrade deadline, by today's configuration; `None` for no deadline."""
         return deadlines.deadline_days({due.course_id: due.org for due in self.schedules})
 
-    @property
+    @cached_property
     def keys(self) -> set[EnrollmentKey]:
         """(learner's id, course id) of each schedule of the batch."""
         return set(map(_key, self.schedules))
 
-    @property
+    @cached_property
     def user_ids(self) -> set[int]:
         """The learners of the batch."""
         return {due.user_id for due in self.schedules}
 
-    @property
+    @cached_property
     def course_ids(self) -> set[str]:
         """The courses of the batch."""
         return {due.course_id for due in self.schedules}
@@ -149,36 +150,14 @@ class Facts:
             raise fault
         return value
 
-    @cached_property
-    def _courses(self) -> Answers[str, Course]:
-        return ask(self.host.courses, self.course_ids)
-
-    @cached_property
-    def _learners(self) -> Answers[int, Learner]:
-        return ask(self.host.learners, self.user_ids)
-
-    @cached_property
-    def _enrollments(self) -> Answers[EnrollmentKey, Enrollment]:
-        return ask(self.host.enrollments, self.keys)
-
-    @cached_property
-    def _modes(self) -> Answers[str, VerifiedMode]:
-        return ask(self.host.verified_modes, self.course_ids)
-
-    @cached_property
-    def _sections(self) -> Answers[str, Sequence[Section]]:
-        return ask(self.host.sections, self.course_ids)
-
-    @cached_property
-    def _links(self) -> Answers[EnrollmentKey, CourseLinks]:
-        return ask(self.host.course_links, self.keys)
+    def _told(self, question: Callable[[Collection[K]], Mapping[K, V]], keys: Collection[K], key: K) -> V | None:
+        if question not in self._answers:
+            self._answers[question] = ask(question, keys)
+        return _part(self._answers[question], key)
 
     @cached_property
     def _hosts_opt_outs(self) -> Answers[EnrollmentKey, bool]:
-        def hosts_opt_outs(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
-            return dict.fromkeys(self.host.opt_outs(asked), True)
-
-        return ask(hosts_opt_outs, self.keys)
+        return ask_opt_outs(self.host, self.keys)
 
     @cached_property
     def _own_opt_outs(self) -> set[EnrollmentKey]:

@@ -18,14 +18,14 @@ from django.utils.translation import gettext as _
 
 from schedules import ledger
 from schedules.exceptions import redacted_traceback
-from schedules.host import ask, get_host
+from schedules.host import ask, ask_opt_outs, get_host
 from schedules.message_types import usable_resolvers
 from schedules.models import Schedule, ScheduledMessage
 from schedules.optouts import OptOutScope, opt_in, opt_out, scopes_of
 from schedules.sites import dashboard_url, site_values
 from schedules.unsubscribe.links import Token, read_token
 from schedules.values import languages
-from schedules.values.data import Course, Engagement, EnrollmentKey
+from schedules.values.data import Course, Engagement
 from schedules.values.links import absolute_url
 from schedules.values.text import one_line
 
@@ -161,11 +161,7 @@ class Link:
     def _stopped_by_host(self) -> set[str]:
         """Ids of the courses about which the LMS itself lets nothing through."""
         keys = {(self.token.user_id, course_id) for course_id in self.course_ids}
-
-        def question(asked: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, bool]:
-            return dict.fromkeys(get_host().opt_outs(asked), True)
-
-        return {course_id for _user_id, course_id in _whatever(lambda: ask(question, keys).values) or {}}
+        return {course_id for _user_id, course_id in _whatever(lambda: ask_opt_outs(get_host(), keys).values) or {}}
 
 
 def _is_user(user_id: int) -> bool:
