@@ -254,7 +254,7 @@ def test_a_color_that_cannot_be_used_is_named(override: Any, path: str, text: st
 
 def test_a_stylesheet_must_be_named() -> None:
     engine = Engine(libraries={"schedules_email": "schedules.templatetags.schedules_email"})
-    with pytest.raises(TemplateSyntaxError, match="styled takes one argument"):
+    with pytest.raises(TemplateSyntaxError, match="'styled' did not receive"):
         engine.from_string("{% load schedules_email %}{% styled %}{% endstyled %}").render(Context())
 
 
