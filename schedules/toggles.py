@@ -84,10 +84,11 @@ def switches(site_ids: Collection[int]) -> dict[int, list[Switches]]:
 
 def is_flag_on(name: str, *, course_id: str, org: str) -> bool:
     """The first that is set wins: the course's override, the organization's, the flag itself, else off."""
-    override = WaffleFlagCourseOverride.newest(waffle_flag=name, course_id=course_id) or WaffleFlagOrgOverride.newest(
-        waffle_flag=name, org=org
-    )
-    return override.is_on if override else is_flag_on_everywhere(name)
+    for model, part in ((WaffleFlagCourseOverride, course_id), (WaffleFlagOrgOverride, org)):
+        override = model.current(name, part)
+        if override.enabled:  # a disabled row sets nothing
+            return override.is_on
+    return is_flag_on_everywhere(name)
 
 
 def is_flag_on_everywhere(name: str) -> bool:

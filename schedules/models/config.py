@@ -37,12 +37,6 @@ class FreshConfiguration(ConfigurationModel):
         digest = hashlib.sha256(repr(args).encode()).hexdigest()
         return f"configuration/{cls.__name__}/current/{digest}"
 
-    @classmethod
-    def newest(cls, **key: Any) -> Self | None:
-        """The newest row for the key that is enabled, or `None`: a disabled row sets nothing."""
-        row = cls.objects.filter(**key).order_by("-pk").first()
-        return row if row is not None and row.enabled else None
-
 
 class ScheduleConfig(FreshConfiguration):
     """What one site does. No row: everything is off. The inherited `enabled` is not consulted.
