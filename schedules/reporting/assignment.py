@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Any
 
 from django.contrib.sites.models import Site
@@ -97,16 +100,13 @@ def assignment_spans(site: Site) -> list[Span]:
     The configuration keeps each change as a row; one that leaves the ratio as it was continues the span.
     """
     history = ScheduleConfig.objects.filter(site=site).order_by("pk").values_list("change_date", "hold_back_ratio")
-    spans: list[Span] = []
-    begins, ratio = None, 0.0
-    for changed_at, new_ratio in history:
-        if new_ratio != ratio:
-            if begins is not None and 0 < ratio < 1:
-                spans.append(Span(begins=begins, ends=changed_at, ratio=ratio))
-            begins, ratio = changed_at, new_ratio
-    if begins is not None and 0 < ratio < 1:
-        spans.append(Span(begins=begins, ends=None, ratio=ratio))
-    return spans
+    changes = [next(rows) for _, rows in groupby(history, key=itemgetter(1))]
+    ends = [*(changed_at for changed_at, _ in changes[1:]), None]
+    return [
+        Span(begins=begins, ends=end, ratio=ratio)
+        for (begins, ratio), end in zip(changes, ends, strict=False)  # without changes there is one end
+        if 0 < ratio < 1
+    ]
 
 
 def first_message_days() -> dict[int, int]:
@@ -168,9 +168,6 @@ def _is_old(first_days: dict[int, int], now: datetime) -> Q:
 
 def _fitting(counts: Sequence[int]) -> tuple[int, int]:
     """How many of the first bins fit, one at least, and the learners in them."""
-    fitting, total = 1, counts[0]
-    for count in counts[1:]:
-        if total + count > MAX_LEARNERS:
-            break
-        fitting, total = fitting + 1, total + count
-    return fitting, total
+    totals = list(accumulate(counts))
+    fitting = max(1, bisect_right(totals, MAX_LEARNERS))
+    return fitting, totals[fitting - 1]

@@ -163,18 +163,13 @@ def _tally(group: Group, host: Host) -> _Tally:
     tally, asked = _Tally(), 0
     for page in group.pages():
         answers = ask(host.progress, [enrollment.key for enrollment in page])
-        for learner in _by_learner(page):
-            _count(learner, answers, tally)
+        for _, learner in groupby(page, key=lambda enrolled: enrolled.key[0]):
+            _count(list(learner), answers, tally)
             asked += 1
         if page and len(answers.faults) == len(page):
             tally.faulty += group.count - asked
             break
     return tally
-
-
-def _by_learner(page: Sequence[Enrolled]) -> Iterator[list[Enrolled]]:
-    for _, enrolled in groupby(page, key=lambda enrollment: enrollment.key[0]):
-        yield list(enrolled)
 
 
 def _count(learner: Sequence[Enrolled], answers: Answers[EnrollmentKey, LearnerProgress], tally: _Tally) -> None:
