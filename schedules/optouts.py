@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 from django.dispatch import Signal
 from edx_ace.channel import ChannelType
@@ -49,18 +48,14 @@ class CourseOptOuts:
 
 def opt_out(user_id: int, scope: OptOutScope) -> None:
     """The learner wants no such e-mails. Saying it twice changes nothing. Side effect: tells the host."""
-    OptOut.objects.get_or_create(user_id=user_id, **_fields(scope))
+    OptOut.objects.get_or_create(user_id=user_id, **asdict(scope))
     _send_signal(signals.learner_opted_out, user_id, scope)
 
 
 def opt_in(user_id: int, scope: OptOutScope) -> None:
     """Takes back the opt-out of exactly this scope; wider and narrower ones stay. Side effect: tells the host."""
-    OptOut.objects.filter(user_id=user_id, **_fields(scope)).delete()
+    OptOut.objects.filter(user_id=user_id, **asdict(scope)).delete()
     _send_signal(signals.learner_opted_in, user_id, scope)
-
-
-def _fields(scope: OptOutScope) -> dict[str, Any]:
-    return {"site_id": scope.site_id, "course_id": scope.course_id, "message_type": scope.message_type}
 
 
 def _send_signal(signal: Signal, user_id: int, scope: OptOutScope) -> None:
@@ -68,7 +63,7 @@ def _send_signal(signal: Signal, user_id: int, scope: OptOutScope) -> None:
 
     Not by `send_robust`, which logs the words of the error itself; they may hold an address.
     """
-    send = partial(signal.send, sender=OptOut, user_id=user_id, **_fields(scope))
+    send = partial(signal.send, sender=OptOut, user_id=user_id, **asdict(scope))
     after_commit(send, "The host failed at the wish of learner %s", user_id)
 
 
