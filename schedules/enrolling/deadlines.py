@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from schedules.models import (
     CourseDynamicUpgradeDeadlineConfiguration,
@@ -23,19 +24,14 @@ def deadline_days(orgs: Mapping[str, str]) -> dict[str, int | None]:
     """
     platform = DynamicUpgradeDeadlineConfiguration.current()
     platform_days = platform.deadline_days if platform.enabled else None
-    by_org = {
-        row.org_id: None if row.opt_out else row.deadline_days
-        for row in OrgDynamicUpgradeDeadlineConfiguration.objects.current_set().filter(
-            org_id__in=set(orgs.values()), enabled=True
-        )
-    }
-    by_course = {
-        row.course_id: None if row.opt_out else row.deadline_days
-        for row in CourseDynamicUpgradeDeadlineConfiguration.objects.current_set().filter(
-            course_id__in=set(orgs), enabled=True
-        )
-    }
+    by_org = _days(OrgDynamicUpgradeDeadlineConfiguration, "org_id", orgs.values())
+    by_course = _days(CourseDynamicUpgradeDeadlineConfiguration, "course_id", orgs)
     return {course_id: by_course.get(course_id, by_org.get(org, platform_days)) for course_id, org in orgs.items()}
+
+
+def _days(model: Any, key: str, ids: Iterable[str]) -> dict[str, int | None]:
+    rows = model.objects.current_set().filter(**{f"{key}__in": set(ids)}, enabled=True)
+    return {getattr(row, key): None if row.opt_out else row.deadline_days for row in rows}
 
 
 def upgrade_deadline(
