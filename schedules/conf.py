@@ -8,10 +8,12 @@ others are settings that an LMS has anyway, read under their own names.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 from schedules.exceptions import ConfigurationError
 from schedules.values.rules import (
@@ -33,6 +35,24 @@ from schedules.values.rules import (
     number,
     own_settings,
 )
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def cached_until(*names: str) -> Callable[[F], F]:
+    """As `functools.cache`, until a test changes one of these Django settings."""
+
+    def decorate(function: F) -> F:
+        cached = functools.cache(function)
+
+        def forget(*, setting: str, **_: Any) -> None:
+            if setting in names:
+                cached.cache_clear()
+
+        setting_changed.connect(forget, weak=False)
+        return cast(F, cached)
+
+    return decorate
 
 
 class Conf:

@@ -9,17 +9,15 @@ help (a connection that is refused, a timeout), it asks no more and comes back l
 
 from __future__ import annotations
 
-import functools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from schedules.conf import conf
+from schedules.conf import cached_until, conf
 from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.values import answers
 from schedules.values.answers import BadAnswerError, Question, Shape, outages_as_host_errors, sequences_of, values_of
@@ -240,7 +238,7 @@ def get_host() -> CheckedHost:
     return _load_host(conf.host)
 
 
-@functools.cache
+@cached_until("SCHEDULES")
 def _load_host(path: str) -> CheckedHost:
     try:
         host_class = import_string(path)
@@ -252,11 +250,3 @@ def _load_host(path: str) -> CheckedHost:
         return CheckedHost(host_class())
     except TypeError as error:
         raise ConfigurationError(f"SCHEDULES['HOST'] is {path!r}, which cannot be created: {error}") from error
-
-
-def _forget_host(*, setting: str, **_: Any) -> None:
-    if setting == "SCHEDULES":
-        _load_host.cache_clear()
-
-
-setting_changed.connect(_forget_host)

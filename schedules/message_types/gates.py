@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.core.signals import setting_changed
 from django.utils.functional import Promise
 
-from schedules.conf import conf
+from schedules.conf import cached_until, conf
 from schedules.exceptions import ConfigurationError
 from schedules.gates import FOR_ALL, Gate
 from schedules.message_types.importing import imported
@@ -53,14 +51,14 @@ def gate_problems() -> list[str]:
     return [*_of_host()[1], *_of_types()[1]]
 
 
-@functools.cache
+@cached_until("SCHEDULES")
 def _of_types() -> tuple[list[Gate], list[str]]:
     """The gates of message types, which may share them, and a sentence on each that cannot be used."""
     gates = [gate for resolver in usable_resolvers().values() for gate in resolver.gates]
     return _sorted_out(gates, FOR_ALL, _WITHOUT_GATE)
 
 
-@functools.cache
+@cached_until("SCHEDULES")
 def _of_host() -> tuple[list[Gate], list[str]]:
     """The gates that `SCHEDULES["GATES"]` names, and a sentence on each that cannot be used."""
     made: list[Gate] = []
@@ -132,12 +130,3 @@ def _taken(gate: Gate, by: type[Gate] | None) -> str:
 
 def _name(gate: Gate) -> str:
     return f"{type(gate).__module__}.{type(gate).__qualname__}"
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "SCHEDULES":
-        _of_types.cache_clear()
-        _of_host.cache_clear()
-
-
-setting_changed.connect(_forget)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
 
-from django.core.signals import setting_changed
 from django.utils.functional import Promise
 
-from schedules.conf import conf
+from schedules.conf import cached_until, conf
 from schedules.exceptions import ConfigurationError
 from schedules.gates import Gate
 from schedules.message_types.importing import imported
@@ -75,7 +73,7 @@ def message_names() -> list[str]:
     )
 
 
-@functools.cache
+@cached_until("SCHEDULES")
 def _load() -> tuple[dict[str, type[Resolver]], list[str]]:
     found: dict[str, type[Resolver]] = {}
     names: dict[str, str] = {}
@@ -172,11 +170,3 @@ def _names(resolver: type[Resolver]) -> list[str]:
 
 def _name(resolver: type[Resolver]) -> str:
     return f"{resolver.__module__}.{resolver.__qualname__}"
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "SCHEDULES":
-        _load.cache_clear()
-
-
-setting_changed.connect(_forget)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import gettext
 import re
 from collections.abc import Iterator
@@ -11,12 +10,11 @@ from pathlib import Path
 
 import django
 from django.apps import apps
-from django.core.signals import setting_changed
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 from django.utils.translation import templatize, to_locale
 
-from schedules.conf import conf
+from schedules.conf import cached_until, conf
 from schedules.values.languages import SOURCE
 
 FILES = ("subject.txt", "from_name.txt", "body.txt", "head.html", "body.html", "words.txt")
@@ -40,7 +38,7 @@ class _Nowhere(gettext.NullTranslations):
         return _NONE
 
 
-@functools.cache
+@cached_until("TEMPLATES", "LOCALE_PATHS", "INSTALLED_APPS")
 def is_translated(message_name: str, language: str) -> bool:
     """Whether every sentence of the message's templates is in the catalogs of a language, with all that they include.
 
@@ -101,11 +99,3 @@ def template_source(path: str) -> str:
         return str(getattr(getattr(get_template(path), "template", None), "source", ""))
     except (TemplateDoesNotExist, TemplateSyntaxError):
         return ""
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    if setting in ("TEMPLATES", "LOCALE_PATHS", "INSTALLED_APPS"):
-        is_translated.cache_clear()
-
-
-setting_changed.connect(_forget)
