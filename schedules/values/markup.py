@@ -35,6 +35,7 @@ _MAY_BE_EMPTY = "name"
 
 #: Longer texts are not read: Markdown may take a time that grows with the square of its length.
 MAX_CHARACTERS = 3000
+_check_length = MaxLengthValidator(MAX_CHARACTERS)
 
 _PLACEHOLDER = re.compile(r"((?:(?<!\s)\s+)?)\{(\w+)\}")
 _FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
@@ -138,10 +139,6 @@ def check_markdown(text: str, allowed: Collection[str]) -> None:
     problems += _links(tokens)
     if problems:
         raise ValidationError(problems)
-
-
-def _check_length(text: str) -> None:
-    MaxLengthValidator(MAX_CHARACTERS)(text)
 
 
 def _is_link(url: str) -> bool:

@@ -98,10 +98,6 @@ def _by_name(rule: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return are
 
 
-def _is_days(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= MAX_DAYS
-
-
 def _is_path(value: Any) -> bool:
     return isinstance(value, str) and "." in value
 
@@ -110,12 +106,14 @@ def _derived_salt(salt: str) -> str:
     return salt or salted_hmac("schedules.hold_back", "salt", algorithm="sha256").hexdigest()
 
 
+_DAY = number(most=MAX_DAYS)
+
 PATH: Rule[str] = Rule("a dotted path to a class", _is_path)
 PATHS: Rule[tuple[str, ...]] = Rule("a list of different dotted paths to classes", _are_different(_is_path), tuple)
 SWITCH: Rule[bool] = Rule("True or False", lambda value: isinstance(value, bool))
 WEB_URL: Rule[str] = Rule("a URL that begins with https:// or http://", _is_web_url)
 DAYS: Rule[tuple[int, ...]] = Rule(
-    f"a list of different whole numbers from 1 to {MAX_DAYS}", _are_different(_is_days), tuple
+    f"a list of different whole numbers from 1 to {MAX_DAYS}", _are_different(_DAY.accepts), tuple
 )
 ZONE: Rule[BaseTzInfo] = Rule(
     "a name in pytz.all_timezones",
@@ -127,7 +125,7 @@ RATE: Rule[Mapping[str, float]] = Rule(
     _by_name(lambda rate: type(rate) in (int, float) and 0.001 <= rate <= 10_000),
 )
 DAYS_BY_TYPE: Rule[Mapping[str, int]] = Rule(
-    f"a dict of message types and whole numbers from 1 to {MAX_DAYS}", _by_name(_is_days)
+    f"a dict of message types and whole numbers from 1 to {MAX_DAYS}", _by_name(_DAY.accepts)
 )
 SHARE: Rule[float] = Rule("a number from 0 to 1", lambda share: type(share) in (int, float) and 0 <= share <= 1, float)
 DIRECTORY: Rule[Path] = Rule("the path of a directory", lambda path: isinstance(path, str | Path) and bool(path), Path)
