@@ -86,7 +86,7 @@ def _sorted_out(
         if not problem and (gate.reason in reserved or taken.get(gate.reason, type(gate)) is not type(gate)):
             problem = _taken(gate, taken.get(gate.reason))
         if problem:
-            problems.append(problem)
+            problems.append(f"The gate {type(gate).__module__}.{type(gate).__qualname__} {problem}")
         else:
             taken[gate.reason] = type(gate)
             found.append(gate)
@@ -94,39 +94,33 @@ def _sorted_out(
 
 
 def _problem(gate: Gate) -> str:
-    """What keeps a gate from being used; empty when nothing does."""
+    """What keeps a gate from being used, the rest of a sentence about it; empty when nothing does."""
     try:
         return _texts_problem(gate) or _types_problem(gate)
     except Exception as error:  # noqa: BLE001 - whatever a host's class raises when it is asked
-        return f"The gate {_name(gate)} cannot be used: {type(error).__name__}: {error}"
+        return f"cannot be used: {type(error).__name__}: {error}"
 
 
 def _texts_problem(gate: Gate) -> str:
     reason = getattr(gate, "reason", None)
     if not (isinstance(reason, str) and _REASON.fullmatch(reason) and len(reason) <= _MAX_REASON_CHARACTERS):
         return (
-            f"The gate {_name(gate)} has the reason {reason!r}; give words of small letters and digits, with hyphens "
-            f"between them, {_MAX_REASON_CHARACTERS} characters at most."
+            f"has the reason {reason!r}; give words of small letters and digits, with hyphens between them, "
+            f"{_MAX_REASON_CHARACTERS} characters at most."
         )
     missing = [name for name in ("summary", "remedy") if not isinstance(getattr(gate, name, None), str | Promise)]
-    return f"The gate {_name(gate)} says nothing about {' and '.join(missing)}." if missing else ""
+    return f"says nothing about {' and '.join(missing)}." if missing else ""
 
 
 def _types_problem(gate: Gate) -> str:
     keys: Any = gate.message_types
     if not isinstance(keys, tuple | list | set | frozenset):
-        return f"The gate {_name(gate)} has the message_types {keys!r}; give a tuple of keys of message types."
+        return f"has the message_types {keys!r}; give a tuple of keys of message types."
     unknown = [key for key in keys if key not in usable_resolvers()]
-    if not unknown:
-        return ""
     known = ", ".join(usable_resolvers())
-    return f"The gate {_name(gate)} is about the message type {unknown[0]!r}. Message types: {known}."
+    return f"is about the message type {unknown[0]!r}. Message types: {known}." if unknown else ""
 
 
 def _taken(gate: Gate, by: type[Gate] | None) -> str:
     whose = f"{by.__module__}.{by.__qualname__} has" if by else "the app uses"
-    return f"The gate {_name(gate)} has the reason {gate.reason!r}, which {whose} already; give it one of its own."
-
-
-def _name(gate: Gate) -> str:
-    return f"{type(gate).__module__}.{type(gate).__qualname__}"
+    return f"has the reason {gate.reason!r}, which {whose} already; give it one of its own."
