@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A reason that no gate has: its sentence, and the remedy."""
+    """A reason that no gate has: what it means, and the remedy, as a gate says them."""
 
-    sentence: Any
+    summary: Any
     remedy: Any
 
 
@@ -74,7 +74,7 @@ def sentence(reason: str, detail: Any = None) -> str:
         return _said_by(lambda: gates[reason].explain(seen), reason)
     if reason not in OTHERS:
         return reason
-    text = str(OTHERS[reason].sentence)
+    text = summary(reason)
     because = str(seen.get("because", ""))
     if because in gates:
         text = f"{text} {_said_by(lambda: gates[because].explain(seen), because)}"
@@ -83,18 +83,14 @@ def sentence(reason: str, detail: Any = None) -> str:
 
 def summary(reason: str) -> str:
     """What a reason means, whatever the values; the bare word where nobody knows."""
-    gate = all_gates().get(reason)
-    if gate is not None:
-        return _said_by(lambda: str(gate.summary), reason)
-    return str(OTHERS[reason].sentence) if reason in OTHERS else reason
+    known = all_gates().get(reason) or OTHERS.get(reason)
+    return _said_by(lambda: str(known.summary), reason) if known else reason
 
 
 def remedy(reason: str) -> str:
     """What can be done about it, a sentence; empty where nobody knows."""
-    gate = all_gates().get(reason)
-    if gate is not None:
-        return _said_by(lambda: str(gate.remedy), "")
-    return str(OTHERS[reason].remedy) if reason in OTHERS else ""
+    known = all_gates().get(reason) or OTHERS.get(reason)
+    return _said_by(lambda: str(known.remedy), "") if known else ""
 
 
 def _said_by(say: Callable[[], str], otherwise: str) -> str:

@@ -287,7 +287,7 @@ def test_the_reasons_that_no_gate_has_are_documented_with_what_they_say():
         *table_rows(part("reference/gates", "Reasons for failed")),
     ]
     others = reasons.OTHERS.items()
-    assert documented == [[str(word), str(reason.sentence), str(reason.remedy)] for word, reason in others]
+    assert documented == [[str(word), str(reason.summary), str(reason.remedy)] for word, reason in others]
 
 
 def test_what_a_gate_says_and_may_ask_is_documented():
