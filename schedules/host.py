@@ -122,11 +122,8 @@ class CheckedHost(Host):
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def _question(self, method: str) -> Question:
-        return Question(self._host, method)
-
     def _mapping(self, method: str, keys: Collection[Any], shape: Shape) -> dict[Any, Any]:
-        return answers.mapping(self._question(method), keys, *shape)
+        return answers.mapping(Question(self._host, method), keys, *shape)
 
     def courses(self, course_ids: Collection[str]) -> Mapping[str, Course]:
         return self._mapping("courses", course_ids, values_of(Course, "id"))
@@ -147,13 +144,13 @@ class CheckedHost(Host):
         return self._mapping("sections", course_ids, sequences_of(Section))
 
     def opt_outs(self, keys: Collection[EnrollmentKey]) -> Collection[EnrollmentKey]:
-        return answers.some_of(self._question("opt_outs"), keys)
+        return answers.some_of(Question(self._host, "opt_outs"), keys)
 
     def progress(self, keys: Collection[EnrollmentKey]) -> Mapping[EnrollmentKey, LearnerProgress]:
         return self._mapping("progress", keys, values_of(LearnerProgress, "user_id", "course_id"))
 
     def dashboard_url(self, site_id: int) -> str:
-        question = self._question("dashboard_url")
+        question = Question(self._host, "dashboard_url")
         url = answers.single(question, site_id)
         try:
             return as_link(url)
@@ -161,7 +158,7 @@ class CheckedHost(Host):
             raise ConfigurationError(answers.wrong(question, str(site_id), shown(url), ALLOWED_LINK)) from None
 
     def enrollment_site_id(self, user_id: int, course_id: str) -> int | None:
-        question = self._question("enrollment_site_id")
+        question = Question(self._host, "enrollment_site_id")
         site_id: int | None = answers.single(question, user_id, course_id)
         if site_id is not None and type(site_id) is not int:
             asked = f"{user_id}, {course_id!r}"
@@ -170,7 +167,7 @@ class CheckedHost(Host):
 
     def site_values(self) -> Mapping[int, Mapping[str, Any]]:
         """The values of a site may be of any kind here: they are that site's fault."""
-        question = self._question("site_values")
+        question = Question(self._host, "site_values")
         found = answers.single(question)
         allowed = "a mapping of sites' ids (whole numbers) to their values"
         if not isinstance(found, Mapping):  # values may be secret, so it is told by its class
