@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from django.contrib.sites.models import Site
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
@@ -24,26 +24,6 @@ _META = '<head>\n<meta http-equiv="Content-Security-Policy" content="{}">\n<meta
 
 _PREFERENCE = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)")
 _COLOR_SCHEMES = re.compile(r"(color-scheme\s*:\s*|content=\")light dark\b")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """A preview with the names of its files beside the gallery's page: as it is sent, in each palette, as text."""
-
-    preview: Preview
-    html_file: str
-    light_file: str
-    dark_file: str
-    text_file: str
-
-    @property
-    def size_kilobytes(self) -> float:
-        """Of the HTML part, 1,000 bytes each. Gmail cuts off what is beyond 102."""
-        return len(self.preview.html.encode()) / 1000
-
-    @property
-    def direction(self) -> str:
-        return "rtl" if translation.get_language_info(self.preview.language)["bidi"] else "ltr"
 
 
 def render(names: Sequence[str], languages: Sequence[str], site: Site | None = None) -> tuple[list[Preview], list[str]]:
@@ -82,33 +62,33 @@ def _held(html: str) -> str:
     return html.replace("<head>", _META.format(_MESSAGE_POLICY), 1)
 
 
-def _write_entry(directory: Path, preview: Preview) -> Entry:
+def _write_entry(directory: Path, preview: Preview) -> dict[str, Any]:
+    """Write a preview as it is sent, in each palette and as text; returns what the gallery's page says of it."""
     name = f"{preview.message_name}.{preview.language}.{preview.variant}"
-    entry = Entry(
-        preview=preview,
-        html_file=f"{name}.html",
-        light_file=f"{name}.light.html",
-        dark_file=f"{name}.dark.html",
-        text_file=f"{name}.txt",
-    )
     html = preview.html.replace(samples.IMAGE_URL, IMAGE_FILE)
-    for file, content in (
-        (entry.html_file, html),
-        (entry.light_file, _held(in_palette(html, "light"))),
-        (entry.dark_file, _held(in_palette(html, "dark"))),
-        (entry.text_file, preview.text),
+    for ending, content in (
+        ("html", html),
+        ("light.html", _held(in_palette(html, "light"))),
+        ("dark.html", _held(in_palette(html, "dark"))),
+        ("txt", preview.text),
     ):
-        (directory / file).write_text(content, encoding="utf-8")
-    return entry
+        (directory / f"{name}.{ending}").write_text(content, encoding="utf-8")
+    return {
+        "preview": preview,
+        "name": name,
+        "size_kilobytes": len(preview.html.encode()) / 1000,  # 1,000 bytes each; Gmail cuts off what is beyond 102
+        "direction": "rtl" if translation.get_language_info(preview.language)["bidi"] else "ltr",
+    }
 
 
-def _context(entries: Sequence[Entry]) -> dict[str, object]:
-    codes = dict.fromkeys(entry.preview.language for entry in entries)
+def _context(entries: Sequence[dict[str, Any]]) -> dict[str, object]:
+    previews = [entry["preview"] for entry in entries]
+    codes = dict.fromkeys(preview.language for preview in previews)
     files = "schedules/previews/"
     return {
         "policy": policy(styles=f"{files}styles.css", script=f"{files}script.js", more="frame-src 'self' file:"),
         "entries": entries,
-        "message_names": list(dict.fromkeys(entry.preview.message_name for entry in entries)),
+        "message_names": list(dict.fromkeys(preview.message_name for preview in previews)),
         "languages": [(code, translation.get_language_info(code)["name"]) for code in codes],
-        "variants": [(name, name.replace("_", " ")) for name in dict.fromkeys(e.preview.variant for e in entries)],
+        "variants": [(name, name.replace("_", " ")) for name in dict.fromkeys(preview.variant for preview in previews)],
     }
