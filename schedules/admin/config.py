@@ -243,29 +243,29 @@ class PlatformDeadlineAdmin(ConfigurationPage):
     fields = ("enabled", "deadline_days")
 
 
-@admin.register(OrgDynamicUpgradeDeadlineConfiguration)
-class OrgDeadlineAdmin(KeyedConfigurationPage):
-    """Organizations' upgrade deadlines."""
+class PartPage(KeyedConfigurationPage):
+    """What is set for organizations or for courses; the model's last key says which of them."""
 
-    list_display = ("org_id", "enabled", "deadline_days", "opt_out")
-    ordering = ("org_id", "-pk")
-    search_fields = ("org_id",)
-    fields = ("org_id", "enabled", "deadline_days", "opt_out")
+    columns: Sequence[str]
 
-
-@admin.register(CourseDynamicUpgradeDeadlineConfiguration)
-class CourseDeadlineAdmin(KeyedConfigurationPage):
-    """Courses' upgrade deadlines."""
-
-    list_display = ("course_id", "enabled", "deadline_days", "opt_out")
-    ordering = ("course_id", "-pk")
-    search_fields = ("course_id",)
-    fields = ("course_id", "enabled", "deadline_days", "opt_out")
+    def __init__(self, model: Any, admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        self.fields = self.list_display = (*model.KEY_FIELDS, "enabled", *self.columns)
+        self.ordering, self.search_fields = (*model.KEY_FIELDS, "-pk"), model.KEY_FIELDS[-1:]
 
 
-class FlagOverrideAdmin(KeyedConfigurationPage):
+@admin.register(OrgDynamicUpgradeDeadlineConfiguration, CourseDynamicUpgradeDeadlineConfiguration)
+class PartDeadlineAdmin(PartPage):
+    """Organizations' and courses' upgrade deadlines."""
+
+    columns = ("deadline_days", "opt_out")
+
+
+@admin.register(WaffleFlagOrgOverride, WaffleFlagCourseOverride)
+class FlagOverrideAdmin(PartPage):
     """A flag's answer for a part of the platform. The flag is chosen from those that exist: a typo would do nothing."""
 
+    columns = ("override_choice",)
     list_filter = (HistoryFilter, "waffle_flag", "override_choice")
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
@@ -281,23 +281,3 @@ class FlagOverrideAdmin(KeyedConfigurationPage):
             *self.model.objects.order_by("waffle_flag").values_list("waffle_flag", flat=True).distinct(),
         ]
         return [(name, name) for name in dict.fromkeys(names)]
-
-
-@admin.register(WaffleFlagOrgOverride)
-class OrgFlagOverrideAdmin(FlagOverrideAdmin):
-    """A flag's answers for organizations."""
-
-    list_display = ("waffle_flag", "org", "enabled", "override_choice")
-    ordering = ("waffle_flag", "org", "-pk")
-    search_fields = ("org",)
-    fields = ("waffle_flag", "org", "enabled", "override_choice")
-
-
-@admin.register(WaffleFlagCourseOverride)
-class CourseFlagOverrideAdmin(FlagOverrideAdmin):
-    """A flag's answers for courses."""
-
-    list_display = ("waffle_flag", "course_id", "enabled", "override_choice")
-    ordering = ("waffle_flag", "course_id", "-pk")
-    search_fields = ("course_id",)
-    fields = ("waffle_flag", "course_id", "enabled", "override_choice")
