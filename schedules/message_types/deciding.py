@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from schedules import ledger
 from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
@@ -37,26 +37,20 @@ class Decision:
     must_wait: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Look:
-    """What one gate answered about one schedule."""
-
-    gate: Gate
-    due: Schedule
-    answer: Answer
-
-
 class GateError(Exception):
     """A gate raised, or answered what is no answer. Names the gate by its reason."""
 
 
 @dataclass
 class _Group:
-    """The schedules of one message on their way through the gates. `counted`: those left when the silent ones end."""
+    """The schedules of one message on their way through the gates. `counted`: those left when the silent ones end.
+
+    `stopped_by`: the gate that left none, with what it answered about the first.
+    """
 
     left: list[Schedule]
     counted: list[Schedule]
-    stopped_by: _Look | None = None
+    stopped_by: tuple[Gate, Answer] | None = None
 
 
 def decide(resolver: Resolver, schedules: Collection[Schedule], now: datetime, moment: Moment) -> list[Decision]:
@@ -83,9 +77,10 @@ def _decide(
     try:
         _pass(group, gates, facts, clock)
         if group.stopped_by is not None:
-            if group.stopped_by.gate.is_silent and facts.moment is not Moment.DELIVERY:
+            gate, answer = group.stopped_by
+            if gate.is_silent and facts.moment is not Moment.DELIVERY:
                 return None
-            outcome = _stopped(group.stopped_by)
+            outcome = _stopped(gate, answer)
         else:
             learner = facts.learner(group.left[0])
             courses = _courses(resolver, group.left, facts, clock)
@@ -101,7 +96,8 @@ def _decide(
         outcome = failed(FailReason.INTERNAL_ERROR, type(error).__name__)
     return Decision(
         entry=ledger.Entry(
-            uuid=_uuid(resolver, schedules[0], facts.moment),
+            # A test message is nobody's real message, so it must not be taken for a copy of one.
+            uuid=uuid4() if facts.moment is Moment.TEST else resolver.uuid_of(schedules[0]),
             user_id=schedules[0].user_id,
             schedule_id=schedules[0].pk if resolver.is_per_course else None,
             name=resolver.message_name(resolver.run.day_offset),
@@ -117,10 +113,10 @@ def _decide(
 def _pass(group: _Group, gates: Sequence[Gate], facts: Facts, clock: datetime) -> None:
     """Each gate is asked about all that is left of the group; the first that leaves nothing stops it."""
     for gate in gates:
-        found = [_Look(gate=gate, due=due, answer=_look(gate, due, facts, clock)) for due in group.left]
-        left = [look.due for look in found if look.answer.is_yes]
+        answers = [_look(gate, due, facts, clock) for due in group.left]
+        left = [due for due, answer in zip(group.left, answers, strict=True) if answer.is_yes]
         if not left:
-            group.stopped_by = found[0]
+            group.stopped_by = gate, answers[0]
             return
         group.left = left
         if gate.is_silent:
@@ -142,10 +138,10 @@ def _look(gate: Gate, due: Schedule, facts: Facts, clock: datetime) -> Answer:
     return answer
 
 
-def _stopped(look: _Look) -> Outcome:
-    if look.gate.is_silent:
-        return skipped(SkipReason.NO_LONGER_DUE, (("because", look.gate.reason), *look.answer.seen))
-    return skipped(look.gate.reason, look.answer.seen)
+def _stopped(gate: Gate, answer: Answer) -> Outcome:
+    if gate.is_silent:
+        return skipped(SkipReason.NO_LONGER_DUE, (("because", gate.reason), *answer.seen))
+    return skipped(gate.reason, answer.seen)
 
 
 def _courses(
@@ -158,8 +154,3 @@ def _courses(
         if (course := facts.course(due)) is not None  # so says a gate
     ]
     return tuple(sorted(found, key=lambda due: (due.course.name, due.course.id)))
-
-
-def _uuid(resolver: Resolver, due: Schedule, moment: Moment) -> UUID:
-    """A test message is nobody's real message, so it must not be taken for a copy of one."""
-    return uuid4() if moment is Moment.TEST else resolver.uuid_of(due)
