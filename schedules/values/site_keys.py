@@ -136,13 +136,13 @@ def problem(name: str, value: Any) -> Problem | None:
     shape = SHAPES[name.upper()]
     if value is None or value == "":
         return None
-    for place, found in shape.faults(value):
-        what = "(hidden)" if name.upper() in _SECRET else shown(found)
-        return Problem(f"{name}{place}", f"is {what}; give {shape.allowed}.")
-    if not can_be_stored(str(value) if isinstance(value, Promise) else value):
-        what = "(hidden)" if name.upper() in _SECRET else shown(value)
-        return Problem(name, f"is {what}; give {shape.allowed}, without NUL and halves of characters.")
-    return None
+    fault = next(shape.faults(value), None)
+    if fault is None and can_be_stored(str(value) if isinstance(value, Promise) else value):
+        return None
+    place, found = fault or ("", value)
+    what = "(hidden)" if name.upper() in _SECRET else shown(found)
+    more = "" if fault else ", without NUL and halves of characters"
+    return Problem(f"{name}{place}", f"is {what}; give {shape.allowed}{more}.")
 
 
 def problems(values: Any) -> list[Problem]:
@@ -155,16 +155,10 @@ def problems(values: Any) -> list[Problem]:
 
 def organizations(values: Any) -> frozenset[str]:
     """The organizations that a site's values claim; of a claim that cannot be used, those that can be read in it."""
-    for name in (ORG_FILTER.lower(), ORG_FILTER):
-        claimed = values.get(name) if isinstance(values, Mapping) else None
-        if claimed:
-            texts = [claimed] if isinstance(claimed, str) else claimed
-            return (
-                frozenset(org for org in texts if isinstance(org, str) and can_be_stored(org))
-                if isinstance(texts, Collection)
-                else frozenset()
-            )
-    return frozenset()
+    claims = [values.get(name) for name in (ORG_FILTER.lower(), ORG_FILTER)] if isinstance(values, Mapping) else []
+    claimed = next(filter(None, claims), ())
+    orgs = [claimed] if isinstance(claimed, str) else claimed if isinstance(claimed, Collection) else ()
+    return frozenset(org for org in orgs if isinstance(org, str) and can_be_stored(org))
 
 
 def _is_read(key: str) -> bool:
