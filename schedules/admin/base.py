@@ -22,8 +22,7 @@ class LargeTableAdmin(CheckedAdmin, admin.ModelAdmin):
 
     @admin.display(description=_("learner"))
     def learner(self, row: Any) -> str:
-        username: str = row.user.get_username()
-        return username
+        return str(row.user.get_username())
 
     def get_search_results(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
@@ -34,15 +33,6 @@ log = logging.getLogger(__name__)
 
 #: Of these it is said what share of the sent ones they are.
 _SHARES = ("opened", "clicked", "opted_out")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """One of the large numbers at the top; `share` is empty where there is none."""
-
-    label: Any
-    number: str
-    share: str = ""
 
 
 @admin.register(Report)
@@ -132,10 +122,10 @@ def _query(form: ReportForm) -> str:
 
 def _numbers(report: MessageReport) -> dict[str, Any]:
     total = report.total
-    figures = [Figure(label=_("Learners reached"), number=number(report.learners_reached))]
+    figures: list[dict[str, Any]] = [{"label": _("Learners reached"), "number": number(report.learners_reached)}]
     for name in COUNT_NAMES:
         share = of_sent(total, name) if name in _SHARES else ""
-        figures.append(Figure(label=LABELS[name], number=number(total.number(name)), share=share))
+        figures.append({"label": LABELS[name], "number": number(total.number(name)), "share": share})
     return {
         "report": report,
         "figures": figures,

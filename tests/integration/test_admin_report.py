@@ -97,15 +97,15 @@ def test_the_page_says_what_became_of_the_messages(show, ledger):
 
 def test_what_nobody_notes_is_told_from_none(site, show, settings):
     message(site)
-    texts = {figure.label: figure.share for figure in show().context["figures"]}
+    texts = {figure["label"]: figure.get("share") for figure in show().context["figures"]}
     assert texts["Opened (machines included)"] == "not recorded: TRACK_OPENS is off"
     assert texts["Clicked (machines included)"] == "0.0 % of those sent"
     settings.SCHEDULES = {"TRACK_OPENS": True, "TRACK_CLICKS": False}
-    texts = {figure.label: figure.share for figure in show().context["figures"]}
+    texts = {figure["label"]: figure.get("share") for figure in show().context["figures"]}
     assert texts["Opened (machines included)"] == "0.0 % of those sent"
     assert texts["Clicked (machines included)"] == "not recorded: TRACK_CLICKS is off"
     message(site, learner="bob", done=("clicked",))  # recorded when it was on
-    texts = {figure.label: figure.share for figure in show().context["figures"]}
+    texts = {figure["label"]: figure.get("share") for figure in show().context["figures"]}
     assert texts["Clicked (machines included)"] == "50.0 % of those sent"
 
 
