@@ -58,16 +58,6 @@ def add(directory: Path, letter: Letter, document: str) -> None:
         _mark_current(directory)
 
 
-def refresh(directory: Path) -> Path:
-    """The index, made where it is missing or out of date. Raises `OSError`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with _alone_in(directory):
-        if not _is_current(directory):
-            _replace(directory / INDEX, _page(directory))
-            _mark_current(directory)
-    return directory / INDEX
-
-
 @contextmanager
 def _alone_in(directory: Path) -> Iterator[None]:
     """One writer at a time. The folder itself is what is locked, so that nothing is left in it."""

@@ -167,14 +167,6 @@ def test_an_index_that_is_damaged_is_made_anew(tmp_path, damage):
     assert [subject for _, subject, _ in rows_of(tmp_path)] == ["First", "Second"]
 
 
-def test_who_asks_for_the_index_finds_it_true_even_of_a_folder_without_messages(tmp_path):
-    folder = tmp_path / "new"
-    assert rows_of(file_index.refresh(folder).parent) == []
-    add(folder, 1)
-    add(folder, 2).unlink()
-    assert listed(file_index.refresh(folder).parent) == written(folder)
-
-
 def test_a_message_reads_none_of_the_others_however_many_there_are(tmp_path):
     """What stands in the other files is not looked at again: a change within one goes unnoticed."""
     for number in range(20):
