@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ def site_values(host: Host, site: Site) -> SiteValues:
 
 
 def _site_values(everything: _Everything, site: Site) -> SiteValues:
-    found = SiteValues(site=site, values=_values_of(everything, site, site_keys.problems))
+    found = SiteValues(site=site, values=_values_of(everything, site))
     for problem in setting_problems(name for name in site_keys.SETTINGS if found.own(name, _NOTHING) is _NOTHING):
         raise ConfigurationError(problem)
     return found
@@ -128,7 +128,7 @@ def org_scope(host: Host, site: Site) -> OrgScope:
 
 
 def _org_scope(everything: _Everything, site: Site) -> OrgScope:
-    own = site_keys.organizations(_values_of(everything, site, _claim_problems))
+    own = site_keys.organizations(_values_of(everything, site, [site_keys.ORG_FILTER]))
     claims = _claims(everything)
     return OrgScope(
         included=own or None,
@@ -159,16 +159,9 @@ def _claims(everything: _Everything) -> Mapping[int, frozenset[str]]:
 
 
 def _values_of(
-    everything: _Everything, site: Site, problems: Callable[[Any], Collection[site_keys.Problem]]
+    everything: _Everything, site: Site, names: Collection[str] = site_keys.SHAPES.keys()
 ) -> Mapping[str, Any]:
     values = everything.get(site.pk, {})
-    for problem in problems(values):
+    for problem in site_keys.problems(values, names):
         raise ConfigurationError(f"{problem.of(site.domain)} Correct it in the admin under Site configurations.")
     return values
-
-
-def _claim_problems(values: Any) -> list[site_keys.Problem]:
-    """What is wrong with values, as far as their claim of organizations goes."""
-    is_mapping = isinstance(values, Mapping)
-    claims = {key: values[key] for key in values if str(key).upper() == site_keys.ORG_FILTER} if is_mapping else values
-    return site_keys.problems(claims)

@@ -145,12 +145,13 @@ def problem(name: str, value: Any) -> Problem | None:
     return Problem(f"{name}{place}", f"is {what}; give {shape.allowed}{more}.")
 
 
-def problems(values: Any) -> list[Problem]:
-    """What is wrong with a site's configuration values. Empty when all is well."""
+def problems(values: Any, names: Collection[str] = SHAPES.keys()) -> list[Problem]:
+    """What is wrong with a site's configuration values, those of these names. Empty when all is well."""
     if not isinstance(values, Mapping):
         return [Problem("The configuration", f"is {shown(values)}; it must map names to values.")]
-    named = ((key, value) for key, value in values.items() if isinstance(key, str) and _is_read(key))
-    return [found for key, value in named if (found := problem(key, value))]
+    # A name is read in lower or in upper case.
+    read = {spelled for name in names for spelled in (name.lower(), name)}
+    return [found for key, value in values.items() if key in read and (found := problem(key, value))]
 
 
 def organizations(values: Any) -> frozenset[str]:
@@ -159,8 +160,3 @@ def organizations(values: Any) -> frozenset[str]:
     claimed = next(filter(None, claims), ())
     orgs = [claimed] if isinstance(claimed, str) else claimed if isinstance(claimed, Collection) else ()
     return frozenset(org for org in orgs if isinstance(org, str) and can_be_stored(org))
-
-
-def _is_read(key: str) -> bool:
-    """A name is read in lower or in upper case."""
-    return key in (key.lower(), key.upper()) and key.upper() in SHAPES
