@@ -19,18 +19,6 @@ from django.template.loader import render_to_string
 
 from schedules.values.text import can_be_stored
 
-__all__ = [
-    "MAX_CHARACTERS",
-    "STAFF_POLICY",
-    "CheckedAdmin",
-    "can_be_looked_up",
-    "can_be_stored",
-    "check_input",
-    "policy",
-    "secured",
-    "set_headers",
-]
-
 #: Longer texts of a URL are looked up nowhere: SQLite compares no patterns of 50,000 characters, and Python reads no
 #: numbers of more than 4,300 digits.
 MAX_CHARACTERS = 2_000
