@@ -107,24 +107,24 @@ def _problem(path: str, resolver: type[Resolver], found: dict[str, type[Resolver
             f"between words, {_MAX_KEY_CHARACTERS} characters at most."
         )
     if key in found:
-        return f"The message type {path} has the key {key!r}, which {_name(found[key])} has already."
-    if resolver.date_field not in _DATE_FIELDS:
-        return f"The message type {key!r} counts from {resolver.date_field!r}; give {' or '.join(_DATE_FIELDS)}."
-    return _texts_problem(resolver) or _offsets_problem(resolver) or _names_problem(resolver, names)
+        other = f"{found[key].__module__}.{found[key].__qualname__}"
+        return f"The message type {path} has the key {key!r}, which {other} has already."
+    # Each says the rest of the sentence.
+    problem = _texts_problem(resolver) or _offsets_problem(resolver) or _names_problem(resolver, names)
+    return f"The message type {key!r} {problem}" if problem else ""
 
 
 def _texts_problem(resolver: type[Resolver]) -> str:
+    if resolver.date_field not in _DATE_FIELDS:
+        return f"counts from {resolver.date_field!r}; give {' or '.join(_DATE_FIELDS)}."
     for name in ("label", "title"):
         text = getattr(resolver, name)
         if not (isinstance(text, str | Promise) and str(text).strip()):
-            return f"The message type {resolver.key!r} has the {name} {text!r}; give a text that is not empty."
+            return f"has the {name} {text!r}; give a text that is not empty."
     for name, cls in _TUPLES.items():
         values = getattr(resolver, name)
         if not (isinstance(values, tuple | list) and all(isinstance(value, cls) for value in values)):
-            return (
-                f"The message type {resolver.key!r} has the {name} {values!r}; give a tuple of instances of "
-                f"{cls.__name__}."
-            )
+            return f"has the {name} {values!r}; give a tuple of instances of {cls.__name__}."
     return ""
 
 
@@ -132,14 +132,11 @@ def _offsets_problem(resolver: type[Resolver]) -> str:
     offsets = resolver.day_offsets()
     for name, days in (("day offsets", offsets), ("further day offsets", resolver.further_day_offsets)):
         if not (isinstance(days, tuple | list) and all(map(_is_offset, days)) and len(set(days)) == len(days)):
-            return (
-                f"The message type {resolver.key!r} has the {name} {days!r}; give a tuple of different whole numbers "
-                f"from -{MAX_DAYS} to {MAX_DAYS}."
-            )
+            return f"has the {name} {days!r}; give a tuple of different whole numbers from -{MAX_DAYS} to {MAX_DAYS}."
     if 0 in offsets and resolver.date_field == "start_date":
         return (
-            f"The message type {resolver.key!r} is due on the day of the start (day offset 0): whoever enrolls after "
-            "that day's run would never get it. Give -1, the day after."
+            "is due on the day of the start (day offset 0): whoever enrolls after that day's run would never get it. "
+            "Give -1, the day after."
         )
     return ""
 
@@ -152,21 +149,14 @@ def _names_problem(resolver: type[Resolver], names: dict[str, str]) -> str:
     for name in _names(resolver):
         if not (isinstance(name, str) and _NAME.fullmatch(name) and len(name) <= _MAX_NAME_CHARACTERS):
             return (
-                f"The message type {resolver.key!r} has the message name {name!r}; give small letters, digits and "
-                f"underscores, {_MAX_NAME_CHARACTERS} characters at most."
+                f"has the message name {name!r}; give small letters, digits and underscores, "
+                f"{_MAX_NAME_CHARACTERS} characters at most."
             )
         if name in names:
-            return (
-                f"The message type {resolver.key!r} has the message name {name!r}, which {names[name]!r} has already; "
-                "give it one of its own."
-            )
+            return f"has the message name {name!r}, which {names[name]!r} has already; give it one of its own."
     return ""
 
 
 def _names(resolver: type[Resolver]) -> list[str]:
     offsets = (*resolver.day_offsets(), *resolver.further_day_offsets)
     return list(dict.fromkeys(resolver.message_name(offset) for offset in offsets))
-
-
-def _name(resolver: type[Resolver]) -> str:
-    return f"{resolver.__module__}.{resolver.__qualname__}"
