@@ -102,10 +102,8 @@ def learner_erased(user_id: int) -> None:
     erased everywhere or not yet, so what goes wrong here is raised.
     """
     with transaction.atomic(using=database()):
-        ScheduledMessage.objects.filter(user_id=user_id).delete()
-        HoldBack.objects.filter(user_id=user_id).delete()
-        OptOut.objects.filter(user_id=user_id).delete()
-        Schedule.objects.filter(user_id=user_id).delete()
+        for model in (ScheduledMessage, HoldBack, OptOut, Schedule):
+            model._default_manager.filter(user_id=user_id).delete()
 
 
 def last_day(end: datetime) -> date:
