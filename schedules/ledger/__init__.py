@@ -22,7 +22,7 @@ from schedules.ledger.messages import (
     release,
     set_courses,
 )
-from schedules.ledger.rows import PATIENCE, totals_by
+from schedules.ledger.rows import await_database, totals_by
 from schedules.ledger.runs import (
     bins_of,
     bins_reported,
@@ -37,8 +37,8 @@ from schedules.ledger.runs import (
 )
 
 __all__ = [
-    "PATIENCE",
     "Entry",
+    "await_database",
     "bins_of",
     "bins_reported",
     "claim",

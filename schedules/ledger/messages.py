@@ -13,7 +13,8 @@ from django.db.models import F, Q, QuerySet
 
 from schedules.conf import conf
 from schedules.database.clock import SHARED_CLOCK, Instant
-from schedules.ledger.rows import lease_end, message_rows, outlasting, write_database
+from schedules.database.transient import outlasting
+from schedules.ledger.rows import lease_end, message_rows, write_database
 from schedules.models import ScheduledMessage
 from schedules.values.data import Engagement
 from schedules.values.outcomes import Outcome, OutcomeStatus, SkipReason

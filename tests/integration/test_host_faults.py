@@ -222,7 +222,7 @@ def claimed():
     site = api.find_site("example.com")
     run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
     ledger.open_run(run, timezone.now())
-    resolver = tasks.resolver_for("recurring_nudge")(run, site)
+    resolver = tasks.resolver_of(run)
     decisions = decide(resolver, resolver.schedules_of([ALICE, BOB, CAROL]), timezone.now(), Moment.FINDING)
     return run, [str(uuid) for uuid in ledger.claim(run, [one.entry for one in decisions], timezone.now())]
 
