@@ -11,7 +11,7 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -32,6 +32,7 @@ from django.utils import timezone
 
 from schedules.exceptions import ChannelUnavailable, DeliveryError, redacted_traceback
 from schedules.values.outcomes import FailReason
+from schedules.values.remote import NAMED_LATER, aws_code_of, inside, is_later, names_of, status_of
 from schedules.values.text import one_line, without_addresses
 
 log = logging.getLogger(__name__)
@@ -48,15 +49,10 @@ _OUR_MACHINE = re.compile(r"\bclient host\b|\bblocked using\b|\bdnsbl\b|\brbl\b"
 #: The server closes the connection (RFC 5321, 4.2.3), whatever it was asked.
 _CLOSING = 421
 
-# HTTP (RFC 9110, 6585) ----------------------------------------------------------------------------
-_HTTP_LATER = frozenset({408, 425, 429, *range(500, 600)})
+# HTTP (RFC 9110) ----------------------------------------------------------------------------------
 #: The key, the account, the sender's domain or the address of the API is wrong.
 _HTTP_NOT_FOR_YOU = frozenset({401, 402, 403, 404, 405, 407})
-#: Where the libraries of HTTP keep the status of an answer.
-_STATUS_NAMES = ("status_code", "status", "code")
-
-# Amazon says in words what others say by the status: a throttled request is a 400 there.
-_AWS_LATER = re.compile(r"throttl|toomany|limitexceeded|slowdown|timeout|unavailable|internal", re.IGNORECASE)
+#: The same in the words of Amazon, which says 400 to most.
 _AWS_NOT_FOR_YOU = re.compile(
     r"suspended|paused|notverified|denied|signature|token|credential|unrecognizedclient|optin|doesnotexist",
     re.IGNORECASE,
@@ -67,9 +63,6 @@ _NOBODY_THERE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDO
 _MID_STREAM = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # How errors are called, where they are of no class that all know.
-_NAMED_LATER = re.compile(
-    r"Timeout|TimedOut|Throttl|TooManyRequests|RateLimit|Unavailable|Disconnect|ConnectionError|ConnectionClosed|ProtocolError"
-)
 _NAMED_UNREACHABLE = re.compile(
     r"ConnectTimeout|ConnectError|ConnectorError|NewConnectionError|EndpointConnectionError|NameResolutionError"
 )
@@ -173,33 +166,21 @@ def _text(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> str:
 
 def _by_http(error: BaseException, name: str) -> DeliveryError | None:
     """`name`: of the outermost error, which says by its class whose answer it was."""
-    response = getattr(error, "response", None)
-    answer = response if isinstance(response, Mapping) else {}
-    code = str(_inside(answer, "Error", "Code") or "")
-    status = _status(error, response)
+    status, code = status_of(error), aws_code_of(error)
     if not code and status is None:
         return None
     detail = f"{name} {code if status in (None, 400) and code else status}"
-    if status in _HTTP_LATER or _AWS_LATER.search(code):
-        return _in_doubt(detail, FailReason.CHANNEL_REFUSED, retry_at=_retry_after(response, timezone.now()))
+    if is_later(error):
+        retry_at = _retry_after(getattr(error, "response", None), timezone.now())
+        return _in_doubt(detail, FailReason.CHANNEL_REFUSED, retry_at=retry_at)
     if status in _HTTP_NOT_FOR_YOU or _AWS_NOT_FOR_YOU.search(code):
         return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=True)
     return DeliveryError(FailReason.CHANNEL_REFUSED, detail)
 
 
-def _status(error: BaseException, response: Any) -> int | None:
-    """The status of a refusal, wherever the error's library keeps it."""
-    holders = (error, response, getattr(error, "resp", None))
-    found = [getattr(holder, name, None) for holder in holders for name in _STATUS_NAMES]
-    found.append(_inside(response, "ResponseMetadata", "HTTPStatusCode"))
-    return next(
-        (int(code) for code in found if type(code) is not bool and isinstance(code, int) and 400 <= code < 600), None
-    )
-
-
 def _retry_after(response: Any, now: datetime) -> datetime | None:
     """When the service wants to be asked again (RFC 9110, 10.2.3); `None` if it does not say, or is past."""
-    headers = getattr(response, "headers", None) or _inside(response, "ResponseMetadata", "HTTPHeaders") or {}
+    headers = getattr(response, "headers", None) or inside(response, "ResponseMetadata", "HTTPHeaders") or {}
     answer = next((str(value) for key, value in headers.items() if str(key).lower() == "retry-after"), "").strip()
     try:
         at = now + timedelta(seconds=int(answer)) if answer.isdecimal() else parsedate_to_datetime(answer)
@@ -209,18 +190,12 @@ def _retry_after(response: Any, now: datetime) -> datetime | None:
     return at if at > now else None
 
 
-def _inside(value: Any, *keys: str) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
 # Classes ------------------------------------------------------------------------------------------
 
 
 def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None:
     """What errors without an answer mean; `None` where nobody can name them."""
-    names = " ".join(cls.__name__ for link in links for cls in type(link).__mro__)
+    names = " ".join(map(names_of, links))
     setup = next((link for link in links if isinstance(link, ImproperlyConfigured)), None)
     found: DeliveryError | None = None
     if setup is not None:
@@ -232,7 +207,7 @@ def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None
         found = DeliveryError(FailReason.CHANNEL_REFUSED, name)
     elif _NAMED_NOT_FOR_YOU.search(names):
         found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name, is_senders=True)
-    elif any(isinstance(link, OSError | HTTPException) for link in links) or _NAMED_LATER.search(names):
+    elif any(isinstance(link, OSError | HTTPException) for link in links) or NAMED_LATER.search(names):
         found = _in_doubt(name)
     return found
 
