@@ -18,6 +18,7 @@ from http.client import HTTPException
 from smtplib import (
     SMTPAuthenticationError,
     SMTPConnectError,
+    SMTPDataError,
     SMTPException,
     SMTPHeloError,
     SMTPRecipientsRefused,
@@ -30,6 +31,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from schedules.channels.smtp_answers import CLOSING, Whose, interpret, interpret_words, is_greylisting
 from schedules.exceptions import ChannelUnavailable, DeliveryError, redacted_traceback
 from schedules.values.outcomes import FailReason
 from schedules.values.remote import NAMED_LATER, aws_code_of, inside, is_later, names_of, status_of
@@ -37,18 +39,9 @@ from schedules.values.text import one_line, without_addresses
 
 log = logging.getLogger(__name__)
 
-# SMTP (RFC 5321; RFC 4954 for what has to do with passwords) --------------------------------------
-_PASSWORD_CODES = frozenset({530, 534, 535, 538})
-#: At MAIL these speak of the message's size (RFC 1870), which is announced there.
-_SIZE_CODES = frozenset({452, 552})
-#: Enhanced status codes (RFC 3463) that name the sender's address, and the password.
-_SENDERS_STATUS = re.compile(r"\s*[45]\.1\.[78]\b")
-_PASSWORD_STATUS = re.compile(r"\s*[45]\.7\.[89]\b")
-#: What servers hold against the machine that they speak with, by whatever code, and mostly at RCPT.
-_OUR_MACHINE = re.compile(r"\bclient host\b|\bblocked using\b|\bdnsbl\b|\brbl\b", re.IGNORECASE)
-#: The server closes the connection (RFC 5321, 4.2.3), whatever it was asked.
-_CLOSING = 421
-
+# SMTP (RFC 5321) ----------------------------------------------------------------------------------
+#: At MAIL this speaks of the message's size (RFC 1870), which is announced there.
+_TOO_BIG = 552
 # HTTP (RFC 9110) ----------------------------------------------------------------------------------
 #: The key, the account, the sender's domain or the address of the API is wrong.
 _HTTP_NOT_FOR_YOU = frozenset({401, 402, 403, 404, 405, 407})
@@ -122,14 +115,15 @@ def _by_smtp(error: BaseException, addresses: tuple[str, ...]) -> DeliveryError 
     match error:
         case SMTPRecipientsRefused():
             answers = list(error.recipients.values())
-            found = _answer(*answers[0], addresses) if answers else _in_doubt(type(error).__name__)
+            found = _answer(*answers[0], addresses, error) if answers else _in_doubt(type(error).__name__)
         case SMTPConnectError() | SMTPHeloError() | SMTPAuthenticationError():
             found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, _text(error.smtp_code, error.smtp_error, addresses))
-        case SMTPSenderRefused() if error.smtp_code not in _SIZE_CODES:
+        case SMTPSenderRefused() if error.smtp_code != _TOO_BIG:
             detail = _text(error.smtp_code, error.smtp_error, addresses)
-            found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=True)
+            is_everybodys = interpret(error.smtp_code, _answer_alone(detail)).whose is Whose.EVERYBODYS
+            found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=not is_everybodys)
         case SMTPResponseException():
-            found = _answer(error.smtp_code, error.smtp_error, addresses)
+            found = _answer(error.smtp_code, error.smtp_error, addresses, error)
         case SMTPServerDisconnected():
             found = _in_doubt(type(error).__name__)
         case SMTPException():  # no STARTTLS, no way to log in that both know
@@ -138,22 +132,38 @@ def _by_smtp(error: BaseException, addresses: tuple[str, ...]) -> DeliveryError 
     return found
 
 
-def _answer(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> DeliveryError:
-    """An answer about one message: its first digit decides (RFC 5321, 4.2.1), unless it speaks of us.
-
-    Many servers say only at RCPT what they hold against the sender.
-    """
+def _answer(code: int, answer: bytes | str, addresses: tuple[str, ...], error: SMTPException) -> DeliveryError:
+    """An answer about one message: whose it is, and by its first digit whether waiting helps (RFC 5321, 4.2.1)."""
     if not 400 <= code < 600:
         return _in_doubt(f"unexpected answer {code}")
     detail = _text(code, answer, addresses)
-    status = detail.partition(" ")[2]
-    is_senders = bool(_SENDERS_STATUS.match(status))
-    is_everybodys = code in _PASSWORD_CODES or _PASSWORD_STATUS.match(status) or _OUR_MACHINE.search(status)
-    if is_senders or is_everybodys:
-        return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=is_senders)
-    if code == _CLOSING:
-        return _in_doubt(detail, FailReason.CHANNEL_REFUSED)
-    return DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=code < 500)
+    is_at_data = isinstance(error, SMTPDataError)
+    whose, is_sure = interpret(code, _answer_alone(detail), is_at_data=is_at_data)
+    is_policy = is_at_data and code < 500 and whose is Whose.NOBODYS and not is_greylisting(detail)
+    refusal = DeliveryError(
+        FailReason.CHANNEL_REFUSED,
+        detail,
+        is_temporary=code < 500,
+        is_doubtful=code == CLOSING or is_policy,
+        is_recipients=whose is Whose.RECIPIENTS,
+    )
+    return _judged(refusal, whose, is_sure=is_sure)
+
+
+def _judged(refusal: DeliveryError, whose: Whose, *, is_sure: bool) -> DeliveryError:
+    """The refusal itself, or the channel's trouble that it tells of."""
+    if whose not in (Whose.SENDERS, Whose.EVERYBODYS):
+        return refusal
+    return ChannelUnavailable(
+        refusal.reason,
+        refusal.detail,
+        is_senders=whose is Whose.SENDERS,
+        otherwise=None if is_sure else refusal,
+    )
+
+
+def _answer_alone(detail: str) -> str:
+    return detail.partition(" ")[2]
 
 
 def _text(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> str:
@@ -175,7 +185,11 @@ def _by_http(error: BaseException, name: str) -> DeliveryError | None:
         return _in_doubt(detail, FailReason.CHANNEL_REFUSED, retry_at=retry_at)
     if status in _HTTP_NOT_FOR_YOU or _AWS_NOT_FOR_YOU.search(code):
         return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=True)
-    return DeliveryError(FailReason.CHANNEL_REFUSED, detail)
+    # Amazon has one code for what is wrong with a message and with its sender.
+    words = str(inside(getattr(error, "response", None), "Error", "Message") or "")
+    whose, is_sure = interpret_words(one_line(words))
+    refusal = DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_recipients=whose is Whose.RECIPIENTS)
+    return _judged(refusal, whose, is_sure=is_sure)
 
 
 def _retry_after(response: Any, now: datetime) -> datetime | None:
@@ -204,7 +218,7 @@ def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None
     elif any(map(_is_unreachable, links)) or _NAMED_UNREACHABLE.search(names):
         found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name)
     elif _NAMED_REFUSAL.search(names):
-        found = DeliveryError(FailReason.CHANNEL_REFUSED, name)
+        found = DeliveryError(FailReason.CHANNEL_REFUSED, name, is_recipients=True)
     elif _NAMED_NOT_FOR_YOU.search(names):
         found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name, is_senders=True)
     elif any(isinstance(link, OSError | HTTPException) for link in links) or NAMED_LATER.search(names):
