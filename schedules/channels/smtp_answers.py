@@ -99,7 +99,8 @@ _SENDERS_WORDS = _words(
     r"\bfrom (address|domain|header)\b|\bmail from\b|\breturn.?path",
     r"\bunauthenticated\b|\b(dmarc|spf|dkim)\b|\b(not |un)verified\b|\bsending domain\b",
 )
-_GREYLISTING = _words(r"gr[ae]y.?list", r"\btry again later\b", r"\bdeferred\b")
+_GREYLISTED = _words(r"gr[ae]y.?list")
+_COME_AGAIN = _words(r"\btry again later\b", r"\bdeferred\b")
 
 
 def interpret(code: int, answer: str, *, is_at_data: bool = False) -> Interpretation:
@@ -118,6 +119,8 @@ def interpret(code: int, answer: str, *, is_at_data: bool = False) -> Interpreta
 def interpret_words(text: str) -> Interpretation:
     """The same where there is no code, or none that tells."""
     words = _PREFIX.sub("", _STATUS.sub("", text))  # the status is there again in each line
+    if _GREYLISTED.search(words):  # of the sender, of our machine, and yet each message has to pass it itself
+        return Interpretation(Whose.NOBODYS)
     if _RELAY_WORDS.search(words):
         return Interpretation(Whose.EVERYBODYS, is_sure=False)
     if _RECIPIENTS_WORDS.search(words):
@@ -131,7 +134,7 @@ def interpret_words(text: str) -> Interpretation:
 
 def is_greylisting(answer: str) -> bool:
     """Whether it may be meant for each message that comes for the first time (RFC 6647)."""
-    return bool(_GREYLISTING.search(answer))
+    return bool(_GREYLISTED.search(answer) or _COME_AGAIN.search(answer))
 
 
 def _is_local(answer: str) -> bool:

@@ -546,6 +546,17 @@ def test_one_learner_who_is_refused_often_is_one(our_channel):
     assert not ChannelTrouble.objects.exists()
 
 
+def test_who_was_held_back_for_an_answer_and_hears_it_again_is_to_blame(our_channel):
+    """For others were sent to in between: their trouble would be known."""
+    watch, now = ChannelWatch("mail", open_site().pk), timezone.now()
+    for number in range(5):
+        held_back = ScheduledMessage(pk=uuid4(), user_id=number, attempts=1, detail={"answer": "554 no, id 1"})
+        with pytest.raises(DeliveryError) as caught, watch.handing_over(now, held_back):
+            raise refused("554 no, id 2")
+        assert not caught.value.is_temporary
+    assert not ChannelTrouble.objects.exists()
+
+
 def test_a_trial_at_a_bad_mailbox_says_nothing_of_the_sender(our_channel):
     site, now = open_site(), timezone.now()
     error = ChannelUnavailable(FailReason.CHANNEL_REFUSED, "550 5.7.60 not your name", is_senders=True)

@@ -44,6 +44,7 @@ def whose(answer, **more):
         ("550 5.6.0 Lines too long", NOBODYS),
         ("554 5.7.1 The message has a link of bad reputation", NOBODYS),
         ("450 4.2.0 (address): Recipient address rejected: Greylisted", NOBODYS),
+        ("451 4.7.1 Greylisted: the sender and client host are new to us", NOBODYS),
         ("550 5.4.4 Unable to route", NOBODYS),
         ("550 Verification failed", NOBODYS),
         ("550 ", NOBODYS),
