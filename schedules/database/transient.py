@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from django.db import Error, InterfaceError, OperationalError, connections
+from django.db import Error, connections
 
 from schedules.conf import conf
 from schedules.exceptions import SchedulesError
@@ -73,21 +73,43 @@ _MYSQL_OPTION = 1290
 _SQLITE = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
 
 
+#: Every driver's errors have these names among their classes (PEP 249; asyncpg has one of its own): no class in common.
+_FAULTS_OF_DATABASES = frozenset({"DatabaseError", "InterfaceError", "OperationalError", "PostgresError"})
+#: Without a code the driver speaks of the connection itself: it is closed, refused or gone.
+_FAULTS_OF_CONNECTIONS = frozenset({"InterfaceError", "OperationalError"})
+
+
+def is_of_database(error: BaseException) -> bool:
+    """Whether it is an error of Django's database layer, or of a driver that somebody uses past it."""
+    return not _FAULTS_OF_DATABASES.isdisjoint(_names(error))
+
+
 def is_transient(error: BaseException) -> bool:
-    """Whether the same may succeed later, unchanged. `error` is Django's; the driver's is its cause. Or it is ours."""
+    """Whether the same may succeed later, unchanged. `error` is the driver's, or has that as its cause; or is ours."""
     found = _behind(error)
-    if not isinstance(found, Error):
+    if found is None or not is_of_database(found):
         return False
-    cause, number = found.__cause__, next(iter(found.args), None)
+    for link in (found, found.__cause__):
+        if link is not None and (answer := _by_code(link)) is not None:
+            return answer
+    return not _FAULTS_OF_CONNECTIONS.isdisjoint(_names(found))
+
+
+def _by_code(error: BaseException) -> bool | None:
+    """What the database's own code says; `None` where there is none."""
+    number = next(iter(error.args), None) if is_of_database(error) else None
     if isinstance(number, int):  # MySQL's and MariaDB's drivers
-        is_read_only = number == _MYSQL_OPTION and "read-only" in str(found.args[1:]).replace("_", "-")
+        is_read_only = number == _MYSQL_OPTION and "read-only" in str(error.args[1:]).replace("_", "-")
         return number in _MYSQL or is_read_only
-    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+    if (code := getattr(error, "sqlite_errorcode", None)) is not None:
         return code & 0xFF in _SQLITE
-    if state := getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None):  # psycopg 3 or 2
-        return bool(state.startswith(_POSTGRESQL))
-    # Without a code the driver speaks of the connection itself: it is closed, refused or gone.
-    return isinstance(found, InterfaceError | OperationalError)
+    if state := getattr(error, "sqlstate", None) or getattr(error, "pgcode", None):  # psycopg 3 or 2
+        return str(state).startswith(_POSTGRESQL)
+    return None
+
+
+def _names(error: BaseException) -> set[str]:
+    return {cls.__name__ for cls in type(error).__mro__}
 
 
 def in_words(error: BaseException) -> str:

@@ -19,7 +19,9 @@ from schedules.ledger.messages import (
     record,
     record_all,
     record_engagement,
+    refused_since_last_sent,
     release,
+    reopen,
     set_courses,
 )
 from schedules.ledger.rows import await_database, totals_by
@@ -56,7 +58,9 @@ __all__ = [
     "record_all",
     "record_bin",
     "record_engagement",
+    "refused_since_last_sent",
     "release",
+    "reopen",
     "set_courses",
     "totals_by",
     "totals_of",

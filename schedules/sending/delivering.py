@@ -128,6 +128,8 @@ class _Batch:
         self._words = outlasting(custom_text.read)(
             self.resolver.site.pk, self._name, [decision.entry.course_ids for _, decision in decisions]
         )
+        if self.watch.is_troubled:  # not the same message makes each trial, for it may have a fault of its own
+            random.shuffle(decisions)
         yield from decisions
 
     def send(self, row: ScheduledMessage, decision: Decision) -> Outcome:
@@ -145,7 +147,7 @@ class _Batch:
         try:
             message = compose(self.resolver, self._message_type, decision, self._words)
             rate_limit.wait(conf.default_channel, SHARED_CLOCK)
-            with self.watch.handing_over(timezone.now()):
+            with self.watch.handing_over(timezone.now(), row):
                 if not ledger.confirm(row, SHARED_CLOCK):  # the last thing before the hand-over
                     log.warning("Message %s is another worker's by now; this one stops", row.pk)
                     raise Overtaken
@@ -164,6 +166,9 @@ class _Batch:
         _record(row, final)
         self.totals.count(final)
         self.left.pop(row.pk, None)
+        if reopened := self.watch.take_reopened():
+            self.totals.failed[FailReason.CHANNEL_REFUSED.value] -= reopened
+            self.totals.pending += reopened
 
     def _finalize(self, rows: Collection[ScheduledMessage], outcome: Outcome) -> None:
         rows = list(rows)

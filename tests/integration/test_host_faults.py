@@ -189,7 +189,18 @@ class Away:
         return answer(*asked)
 
 
-ERRORS = [ConnectionError("refused"), TimeoutError(), OperationalError("server closed the connection")]
+class ServiceError(Exception):
+    """As many clients say it: an answer without a class in common."""
+
+    status = 503
+
+
+ERRORS = [
+    ConnectionError("refused"),
+    TimeoutError(),
+    OperationalError("server closed the connection"),
+    ServiceError(),
+]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)

@@ -104,6 +104,45 @@ def test_sqlite_says_so_by_its_result_code(tmp_path):
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ReadOnlySqlTransaction", True),
+        ("AdminShutdown", True),
+        ("CannotConnectNow", True),
+        ("OperationalError", True),  # nobody answered
+        ("UndefinedTable", False),
+        ("InvalidPassword", False),
+    ],
+)
+def test_an_error_of_psycopg_means_the_same_where_django_is_not_asked(name, expected):
+    errors = pytest.importorskip("psycopg.errors")
+    assert is_transient(getattr(errors, name)("no")) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "expected"),
+    [
+        ("OperationalError", 2003, True),
+        ("OperationalError", 1290, True),
+        ("InternalError", 1792, True),
+        ("InterfaceError", 0, True),
+        ("OperationalError", 1054, False),
+        ("OperationalError", 1045, False),
+        ("ProgrammingError", 1146, False),
+    ],
+)
+def test_so_does_one_of_pymysql(name, number, expected):
+    errors = pytest.importorskip("pymysql.err")
+    assert is_transient(getattr(errors, name)(number, "the --read-only option, or another")) is expected
+
+
+def test_the_number_of_a_socket_is_none_of_a_database():
+    error = InterfaceError("closed")
+    error.__cause__ = OSError(1045, "no number of MySQL's")
+    assert is_transient(error)
+
+
 @pytest.mark.parametrize("error", [OperationalError("server closed the connection"), InterfaceError("closed")])
 def test_without_a_code_it_is_the_connection_and_a_new_one_may_do(error):
     assert is_transient(error)
