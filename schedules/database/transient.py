@@ -115,8 +115,8 @@ def _names(error: BaseException) -> set[str]:
 def in_words(error: BaseException) -> str:
     """A sentence about an error that `is_transient`, with what the driver says."""
     found = _behind(error)
-    said = next(iter(str(found).splitlines()), "")
-    return f"The database cannot be used for now ({type(found).__name__}: {without_addresses(said)})."
+    text = next(iter(str(found).splitlines()), "")
+    return f"The database cannot be used for now ({type(found).__name__}: {without_addresses(text)})."
 
 
 def _behind(error: BaseException | None) -> BaseException | None:

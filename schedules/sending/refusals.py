@@ -30,12 +30,13 @@ class Refusals:
 
     def __init__(self, site_id: int) -> None:
         self._site_id = site_id
+        self._earlier: list[tuple[UUID, int, str]] | None = None  # the ledger's, not read yet
         self._words = ""
         self._learners: dict[UUID, int] = {}
 
     def forget(self) -> None:
         """Somebody was sent to, or told something else."""
-        self._words, self._learners = "", {}
+        self._earlier, self._words, self._learners = [], "", {}
 
     def add(self, message: ScheduledMessage, answer: str, now: datetime) -> dict[UUID, int] | None:
         """The messages that were refused alike, this one included, with their learners, once they are enough.
@@ -48,11 +49,9 @@ class Refusals:
         if words != self._words:
             self._words, self._learners = words, {}
         self._learners[message.pk] = message.user_id
-        found = {
-            uuid: user_id
-            for uuid, user_id, said in ledger.refused_since_last_sent(self._site_id, now - _SPAN)
-            if same_words(said) == words
-        }
+        if self._earlier is None:
+            self._earlier = ledger.refused_since_last_sent(self._site_id, now - _SPAN)
+        found = {uuid: user_id for uuid, user_id, text in self._earlier if same_words(text) == words}
         found |= self._learners
         return found if len(set(found.values())) >= MAX_ALIKE else None
 
