@@ -64,7 +64,7 @@ ROWS = """
                WHEN 'failed' THEN (ARRAY['channel-refused', 'host-error'])[1 + n %% 2]
                ELSE '' END,
            CASE status
-               WHEN 'failed' THEN jsonb_build_object('said', '550 5.1.1 message ' || n || ' was not taken, for '
+               WHEN 'failed' THEN jsonb_build_object('answer', '550 5.1.1 message ' || n || ' was not taken, for '
                    || repeat('the mailbox is not there; ', 6))
                ELSE '{}'::jsonb END,
            1, 0, 'schedules_email', 'en',

@@ -139,7 +139,8 @@ def enqueue_day(
     `now` is the clock, unless `origin` says that `today` was asked for by date and is to be the clock of its run.
     `show_message` is told each message's text, where the channel is `schedules_file_email` and Celery runs tasks in
     the calling process. Raises `ConfigurationError` before anything is queued when the app, the host or a site is set
-    up wrongly, and `HostError` when the host fails at what concerns the whole site.
+    up wrongly, `HostError` when the host fails at what concerns the whole site, and the database's error, or a
+    `TaskFailed` for it, when the database stays away; what was begun is recovered.
     """
     recover()
     reports = _reports(message_type, site, today, origin, day_offsets)

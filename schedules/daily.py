@@ -6,11 +6,13 @@ import logging
 from collections.abc import Sequence
 
 from celery import shared_task
+from django.db import Error
 from django.utils import timezone
 
-from schedules import api
+from schedules import api, ledger
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError, HostError, redacted
+from schedules.database.transient import in_words, is_transient
+from schedules.exceptions import ConfigurationError, HostError, TaskFailed, redacted
 from schedules.ledger.catch_up import days_to_run
 from schedules.values.days import day_of
 from schedules.values.text import without_addresses
@@ -37,6 +39,7 @@ def _run(site_domain: str, message_types: Sequence[str] | None) -> None:
     subject = "The day"
     try:
         conf.validate()
+        ledger.await_database()
         site = api.find_site(site_domain)
         for message_type in api.message_types_to_run(site) if message_types is None else message_types:
             subject = message_type
@@ -45,6 +48,10 @@ def _run(site_domain: str, message_types: Sequence[str] | None) -> None:
                     _log(report, site.domain)
     except (ConfigurationError, HostError) as error:
         log.error("%s for %s was refused: %s", subject, site_domain, without_addresses(str(error)))
+    except (Error, TaskFailed) as error:
+        if not is_transient(error):
+            raise
+        log.error("%s for %s has stopped: %s The next run catches up.", subject, site_domain, in_words(error))
 
 
 def _log(report: api.RunReport, domain: str) -> None:

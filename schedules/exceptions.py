@@ -59,7 +59,8 @@ class DeliveryError(SchedulesError):
 
     `is_temporary` and `retry_at` (aware, UTC) say whether and when trying again may help. `is_known`: the fault has a
     name; one that nobody can name is tried `RETRY_ATTEMPTS` times, any other for as long as the message is worth
-    sending. `is_doubtful`: it may be the channel's fault, and meet the next message too.
+    sending. `is_doubtful`: it may be the channel's fault, and meet the next message too. `is_recipients`: it is about
+    the recipient, and about nobody else.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class DeliveryError(SchedulesError):
         retry_at: datetime | None = None,
         is_known: bool = True,
         is_doubtful: bool = False,
+        is_recipients: bool = False,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
@@ -79,6 +81,7 @@ class DeliveryError(SchedulesError):
         self.retry_at = retry_at
         self.is_known = is_known
         self.is_doubtful = is_doubtful
+        self.is_recipients = is_recipients
 
 
 class RateLimited(DeliveryError):
@@ -88,14 +91,22 @@ class RateLimited(DeliveryError):
 class ChannelUnavailable(DeliveryError):
     """Trouble with the connection or the sender: the channel's, not the learner's. No attempt; the batch stops here.
 
-    `is_senders`: other sites, which have other senders, may still be served.
+    `is_senders`: other sites, which have other senders, may still be served. `otherwise`: what it means where the
+    channel has just taken another message by the same sender, and so cannot be meant.
     """
 
     def __init__(
-        self, reason: str, detail: str = "", *, is_senders: bool = False, retry_at: datetime | None = None
+        self,
+        reason: str,
+        detail: str = "",
+        *,
+        is_senders: bool = False,
+        retry_at: datetime | None = None,
+        otherwise: DeliveryError | None = None,
     ) -> None:
         super().__init__(reason, detail, is_temporary=True, retry_at=retry_at)
         self.is_senders = is_senders
+        self.otherwise = otherwise
 
 
 class Overtaken(SchedulesError):

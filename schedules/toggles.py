@@ -11,6 +11,7 @@ from operator import itemgetter
 from django.contrib.sites.models import Site
 from waffle import get_waffle_flag_model
 
+from schedules.database.transient import outlasting
 from schedules.models import MessageTypeSwitch, ScheduleConfig, WaffleFlagCourseOverride, WaffleFlagOrgOverride
 
 CREATE_SCHEDULES_FLAG = "schedules.create_schedules_for_course"
@@ -49,6 +50,7 @@ def is_delivering(site: Site, message_type: str) -> bool:
     return _switch(site, message_type, "deliver")
 
 
+@outlasting
 def _switch(site: Site, message_type: str, stage: str) -> bool:
     if message_type in WITH_COLUMNS:
         return bool(getattr(ScheduleConfig.current(site), f"{stage}_{message_type}"))

@@ -11,13 +11,14 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from smtplib import (
     SMTPAuthenticationError,
     SMTPConnectError,
+    SMTPDataError,
     SMTPException,
     SMTPHeloError,
     SMTPRecipientsRefused,
@@ -30,33 +31,21 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from schedules.channels.smtp_answers import CLOSING, Whose, interpret, interpret_words, is_greylisting
 from schedules.exceptions import ChannelUnavailable, DeliveryError, redacted_traceback
 from schedules.values.outcomes import FailReason
+from schedules.values.remote import NAMED_LATER, aws_code_of, inside, is_later, names_of, status_of
 from schedules.values.text import one_line, without_addresses
 
 log = logging.getLogger(__name__)
 
-# SMTP (RFC 5321; RFC 4954 for what has to do with passwords) --------------------------------------
-_PASSWORD_CODES = frozenset({530, 534, 535, 538})
-#: At MAIL these speak of the message's size (RFC 1870), which is announced there.
-_SIZE_CODES = frozenset({452, 552})
-#: Enhanced status codes (RFC 3463) that name the sender's address, and the password.
-_SENDERS_STATUS = re.compile(r"\s*[45]\.1\.[78]\b")
-_PASSWORD_STATUS = re.compile(r"\s*[45]\.7\.[89]\b")
-#: What servers hold against the machine that they speak with, by whatever code, and mostly at RCPT.
-_OUR_MACHINE = re.compile(r"\bclient host\b|\bblocked using\b|\bdnsbl\b|\brbl\b", re.IGNORECASE)
-#: The server closes the connection (RFC 5321, 4.2.3), whatever it was asked.
-_CLOSING = 421
-
-# HTTP (RFC 9110, 6585) ----------------------------------------------------------------------------
-_HTTP_LATER = frozenset({408, 425, 429, *range(500, 600)})
+# SMTP (RFC 5321) ----------------------------------------------------------------------------------
+#: At MAIL this speaks of the message's size (RFC 1870), which is announced there.
+_TOO_BIG = 552
+# HTTP (RFC 9110) ----------------------------------------------------------------------------------
 #: The key, the account, the sender's domain or the address of the API is wrong.
 _HTTP_NOT_FOR_YOU = frozenset({401, 402, 403, 404, 405, 407})
-#: Where the libraries of HTTP keep the status of an answer.
-_STATUS_NAMES = ("status_code", "status", "code")
-
-# Amazon says in words what others say by the status: a throttled request is a 400 there.
-_AWS_LATER = re.compile(r"throttl|toomany|limitexceeded|slowdown|timeout|unavailable|internal", re.IGNORECASE)
+#: The same in the words of Amazon, which says 400 to most.
 _AWS_NOT_FOR_YOU = re.compile(
     r"suspended|paused|notverified|denied|signature|token|credential|unrecognizedclient|optin|doesnotexist",
     re.IGNORECASE,
@@ -67,9 +56,6 @@ _NOBODY_THERE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDO
 _MID_STREAM = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # How errors are called, where they are of no class that all know.
-_NAMED_LATER = re.compile(
-    r"Timeout|TimedOut|Throttl|TooManyRequests|RateLimit|Unavailable|Disconnect|ConnectionError|ConnectionClosed|ProtocolError"
-)
 _NAMED_UNREACHABLE = re.compile(
     r"ConnectTimeout|ConnectError|ConnectorError|NewConnectionError|EndpointConnectionError|NameResolutionError"
 )
@@ -129,14 +115,15 @@ def _by_smtp(error: BaseException, addresses: tuple[str, ...]) -> DeliveryError 
     match error:
         case SMTPRecipientsRefused():
             answers = list(error.recipients.values())
-            found = _answer(*answers[0], addresses) if answers else _in_doubt(type(error).__name__)
+            found = _answer(*answers[0], addresses, error) if answers else _in_doubt(type(error).__name__)
         case SMTPConnectError() | SMTPHeloError() | SMTPAuthenticationError():
             found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, _text(error.smtp_code, error.smtp_error, addresses))
-        case SMTPSenderRefused() if error.smtp_code not in _SIZE_CODES:
+        case SMTPSenderRefused() if error.smtp_code != _TOO_BIG:
             detail = _text(error.smtp_code, error.smtp_error, addresses)
-            found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=True)
+            is_everybodys = interpret(error.smtp_code, _answer_alone(detail)).whose is Whose.EVERYBODYS
+            found = ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=not is_everybodys)
         case SMTPResponseException():
-            found = _answer(error.smtp_code, error.smtp_error, addresses)
+            found = _answer(error.smtp_code, error.smtp_error, addresses, error)
         case SMTPServerDisconnected():
             found = _in_doubt(type(error).__name__)
         case SMTPException():  # no STARTTLS, no way to log in that both know
@@ -145,22 +132,38 @@ def _by_smtp(error: BaseException, addresses: tuple[str, ...]) -> DeliveryError 
     return found
 
 
-def _answer(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> DeliveryError:
-    """An answer about one message: its first digit decides (RFC 5321, 4.2.1), unless it speaks of us.
-
-    Many servers say only at RCPT what they hold against the sender.
-    """
+def _answer(code: int, answer: bytes | str, addresses: tuple[str, ...], error: SMTPException) -> DeliveryError:
+    """An answer about one message: whose it is, and by its first digit whether waiting helps (RFC 5321, 4.2.1)."""
     if not 400 <= code < 600:
         return _in_doubt(f"unexpected answer {code}")
     detail = _text(code, answer, addresses)
-    status = detail.partition(" ")[2]
-    is_senders = bool(_SENDERS_STATUS.match(status))
-    is_everybodys = code in _PASSWORD_CODES or _PASSWORD_STATUS.match(status) or _OUR_MACHINE.search(status)
-    if is_senders or is_everybodys:
-        return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=is_senders)
-    if code == _CLOSING:
-        return _in_doubt(detail, FailReason.CHANNEL_REFUSED)
-    return DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_temporary=code < 500)
+    is_at_data = isinstance(error, SMTPDataError)
+    whose, is_sure = interpret(code, _answer_alone(detail), is_at_data=is_at_data)
+    is_policy = is_at_data and code < 500 and whose is Whose.NOBODYS and not is_greylisting(detail)
+    refusal = DeliveryError(
+        FailReason.CHANNEL_REFUSED,
+        detail,
+        is_temporary=code < 500,
+        is_doubtful=code == CLOSING or is_policy,
+        is_recipients=whose is Whose.RECIPIENTS,
+    )
+    return _judged(refusal, whose, is_sure=is_sure)
+
+
+def _judged(refusal: DeliveryError, whose: Whose, *, is_sure: bool) -> DeliveryError:
+    """The refusal itself, or the channel's trouble that it tells of."""
+    if whose not in (Whose.SENDERS, Whose.EVERYBODYS):
+        return refusal
+    return ChannelUnavailable(
+        refusal.reason,
+        refusal.detail,
+        is_senders=whose is Whose.SENDERS,
+        otherwise=None if is_sure else refusal,
+    )
+
+
+def _answer_alone(detail: str) -> str:
+    return detail.partition(" ")[2]
 
 
 def _text(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> str:
@@ -173,33 +176,25 @@ def _text(code: int, answer: bytes | str, addresses: tuple[str, ...]) -> str:
 
 def _by_http(error: BaseException, name: str) -> DeliveryError | None:
     """`name`: of the outermost error, which says by its class whose answer it was."""
-    response = getattr(error, "response", None)
-    answer = response if isinstance(response, Mapping) else {}
-    code = str(_inside(answer, "Error", "Code") or "")
-    status = _status(error, response)
+    status, code = status_of(error), aws_code_of(error)
     if not code and status is None:
         return None
     detail = f"{name} {code if status in (None, 400) and code else status}"
-    if status in _HTTP_LATER or _AWS_LATER.search(code):
-        return _in_doubt(detail, FailReason.CHANNEL_REFUSED, retry_at=_retry_after(response, timezone.now()))
+    if is_later(error):
+        retry_at = _retry_after(getattr(error, "response", None), timezone.now())
+        return _in_doubt(detail, FailReason.CHANNEL_REFUSED, retry_at=retry_at)
     if status in _HTTP_NOT_FOR_YOU or _AWS_NOT_FOR_YOU.search(code):
         return ChannelUnavailable(FailReason.CHANNEL_REFUSED, detail, is_senders=True)
-    return DeliveryError(FailReason.CHANNEL_REFUSED, detail)
-
-
-def _status(error: BaseException, response: Any) -> int | None:
-    """The status of a refusal, wherever the error's library keeps it."""
-    holders = (error, response, getattr(error, "resp", None))
-    found = [getattr(holder, name, None) for holder in holders for name in _STATUS_NAMES]
-    found.append(_inside(response, "ResponseMetadata", "HTTPStatusCode"))
-    return next(
-        (int(code) for code in found if type(code) is not bool and isinstance(code, int) and 400 <= code < 600), None
-    )
+    # Amazon has one code for what is wrong with a message and with its sender.
+    words = str(inside(getattr(error, "response", None), "Error", "Message") or "")
+    whose, is_sure = interpret_words(one_line(words))
+    refusal = DeliveryError(FailReason.CHANNEL_REFUSED, detail, is_recipients=whose is Whose.RECIPIENTS)
+    return _judged(refusal, whose, is_sure=is_sure)
 
 
 def _retry_after(response: Any, now: datetime) -> datetime | None:
     """When the service wants to be asked again (RFC 9110, 10.2.3); `None` if it does not say, or is past."""
-    headers = getattr(response, "headers", None) or _inside(response, "ResponseMetadata", "HTTPHeaders") or {}
+    headers = getattr(response, "headers", None) or inside(response, "ResponseMetadata", "HTTPHeaders") or {}
     answer = next((str(value) for key, value in headers.items() if str(key).lower() == "retry-after"), "").strip()
     try:
         at = now + timedelta(seconds=int(answer)) if answer.isdecimal() else parsedate_to_datetime(answer)
@@ -209,18 +204,12 @@ def _retry_after(response: Any, now: datetime) -> datetime | None:
     return at if at > now else None
 
 
-def _inside(value: Any, *keys: str) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
 # Classes ------------------------------------------------------------------------------------------
 
 
 def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None:
     """What errors without an answer mean; `None` where nobody can name them."""
-    names = " ".join(cls.__name__ for link in links for cls in type(link).__mro__)
+    names = " ".join(map(names_of, links))
     setup = next((link for link in links if isinstance(link, ImproperlyConfigured)), None)
     found: DeliveryError | None = None
     if setup is not None:
@@ -229,10 +218,10 @@ def _by_class(links: Sequence[BaseException], name: str) -> DeliveryError | None
     elif any(map(_is_unreachable, links)) or _NAMED_UNREACHABLE.search(names):
         found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name)
     elif _NAMED_REFUSAL.search(names):
-        found = DeliveryError(FailReason.CHANNEL_REFUSED, name)
+        found = DeliveryError(FailReason.CHANNEL_REFUSED, name, is_recipients=True)
     elif _NAMED_NOT_FOR_YOU.search(names):
         found = ChannelUnavailable(FailReason.CHANNEL_ERROR, name, is_senders=True)
-    elif any(isinstance(link, OSError | HTTPException) for link in links) or _NAMED_LATER.search(names):
+    elif any(isinstance(link, OSError | HTTPException) for link in links) or NAMED_LATER.search(names):
         found = _in_doubt(name)
     return found
 

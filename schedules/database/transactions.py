@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from django.db import DatabaseError, connections, transaction
+from django.db import Error, connections, transaction
 
 from schedules.exceptions import redacted_traceback
 
@@ -60,7 +60,7 @@ def in_own_transaction(work: Callable[[], T], using: str) -> T:
         try:
             with transaction.atomic(using=using):
                 return work()
-        except DatabaseError:
+        except Error:
             if number == MAX_TRIES or time.monotonic() > until:
                 raise
             connections[using].close_if_unusable_or_obsolete()

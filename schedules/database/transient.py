@@ -6,19 +6,30 @@ operator's, and stays one however long anybody waits.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-from django.db import Error, InterfaceError, OperationalError, connections, router
-from django.db.models import Model
+from django.db import Error, connections
+
+from schedules.conf import conf
+from schedules.exceptions import SchedulesError
+from schedules.values.text import without_addresses
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 SECONDS_BETWEEN_TRIES = 1.0
+
+#: The part of a lease for which a database that is away is waited for.
+PATIENCE = 1 / 4
+
+#: A host is not waited for any longer: its database may be another than ours, and what needs it has a next try.
+MAX_SECONDS_FOR_HOST = 10
 
 #: SQLSTATEs by their beginning (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _POSTGRESQL = (
@@ -62,50 +73,99 @@ _MYSQL_OPTION = 1290
 _SQLITE = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
 
 
+#: Every driver's errors have these names among their classes (PEP 249; asyncpg has one of its own): no class in common.
+_FAULTS_OF_DATABASES = frozenset({"DatabaseError", "InterfaceError", "OperationalError", "PostgresError"})
+#: Without a code the driver speaks of the connection itself: it is closed, refused or gone.
+_FAULTS_OF_CONNECTIONS = frozenset({"InterfaceError", "OperationalError"})
+
+
+def is_of_database(error: BaseException) -> bool:
+    """Whether it is an error of Django's database layer, or of a driver that somebody uses past it."""
+    return not _FAULTS_OF_DATABASES.isdisjoint(_names(error))
+
+
 def is_transient(error: BaseException) -> bool:
-    """Whether the same may succeed later, unchanged. `error` is Django's; the driver's is its cause."""
-    if not isinstance(error, Error):
+    """Whether the same may succeed later, unchanged. `error` is the driver's, or has that as its cause; or is ours."""
+    found = _behind(error)
+    if found is None or not is_of_database(found):
         return False
-    cause, number = error.__cause__, next(iter(error.args), None)
+    for link in (found, found.__cause__):
+        if link is not None and (answer := _by_code(link)) is not None:
+            return answer
+    return not _FAULTS_OF_CONNECTIONS.isdisjoint(_names(found))
+
+
+def _by_code(error: BaseException) -> bool | None:
+    """What the database's own code says; `None` where there is none."""
+    number = next(iter(error.args), None) if is_of_database(error) else None
     if isinstance(number, int):  # MySQL's and MariaDB's drivers
         is_read_only = number == _MYSQL_OPTION and "read-only" in str(error.args[1:]).replace("_", "-")
         return number in _MYSQL or is_read_only
-    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+    if (code := getattr(error, "sqlite_errorcode", None)) is not None:
         return code & 0xFF in _SQLITE
-    if state := getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None):  # psycopg 3 or 2
-        return bool(state.startswith(_POSTGRESQL))
-    # Without a code the driver speaks of the connection itself: it is closed, refused or gone.
-    return isinstance(error, InterfaceError | OperationalError)
+    if state := getattr(error, "sqlstate", None) or getattr(error, "pgcode", None):  # psycopg 3 or 2
+        return str(state).startswith(_POSTGRESQL)
+    return None
 
 
-def reconnect(model: type[Model]) -> None:
-    """The next question to the database that `model` is written to has a new connection, unless in a transaction.
+def _names(error: BaseException) -> set[str]:
+    return {cls.__name__ for cls in type(error).__mro__}
 
-    An old one may lead to a server that is read-only from now on, though it answers.
+
+def in_words(error: BaseException) -> str:
+    """A sentence about an error that `is_transient`, with what the driver says."""
+    found = _behind(error)
+    text = next(iter(str(found).splitlines()), "")
+    return f"The database cannot be used for now ({type(found).__name__}: {without_addresses(text)})."
+
+
+def _behind(error: BaseException | None) -> BaseException | None:
+    """What one of ours stands for, such as a `HostError` or `TaskFailed`, unless that says itself that it stays so."""
+    while isinstance(error, SchedulesError) and getattr(error, "is_temporary", True):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def reconnect() -> None:
+    """The next question to any database has a new connection; but for those with a transaction under way.
+
+    An error does not say whose connection it was. An old one may lead to a server that is read-only from now on,
+    though it answers.
     """
-    connection = connections[router.db_for_write(model)]
-    if not connection.in_atomic_block:
-        connection.close()
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
-def outlast(act: Callable[[], T], model: type[Model], seconds: float) -> T:
-    """`act()`, tried again for so many seconds while the database that `model` is written to is away.
+def outlast(act: Callable[[], T], seconds: float) -> T:
+    """`act()`, tried again for so many seconds while a database is away; that of a host, for some of them.
 
-    `act` must be one that may be done twice. Each try has a new connection. Raises what it raised last; within a
+    `act` must be one that may be done twice. Each try has new connections. Raises what it raised last; within a
     transaction at once, for the error has spoiled it.
     Side effect: sleeps.
     """
-    connection = connections[router.db_for_write(model)]
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
     is_away = False
     while True:
         try:
             return act()
-        except Error as error:
-            if connection.in_atomic_block or not is_transient(error) or time.monotonic() >= end:
+        except (Error, SchedulesError) as error:
+            is_in_transaction = any(one.in_atomic_block for one in connections.all(initialized_only=True))
+            patience = seconds if isinstance(error, Error) else min(seconds, MAX_SECONDS_FOR_HOST)
+            if is_in_transaction or not is_transient(error) or time.monotonic() >= begun + patience:
                 raise
             if not is_away:
-                log.warning("The database %s is away; waiting for it: %s", connection.alias, type(error).__name__)
+                log.warning("A database is away; waiting for it: %s", type(_behind(error)).__name__)
         is_away = True
-        reconnect(model)
+        reconnect()
         time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def outlasting(act: Callable[P, T]) -> Callable[P, T]:
+    """Decorates what may be done twice: it outlasts a database that is away for a part of a lease."""
+
+    @functools.wraps(act)
+    def patient(*args: P.args, **kwargs: P.kwargs) -> T:
+        return outlast(lambda: act(*args, **kwargs), conf.lease_seconds * PATIENCE)
+
+    return patient

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from schedules.conf import conf
 from schedules.database.transactions import in_own_transaction
+from schedules.database.transient import outlasting
 from schedules.enrolling.deadlines import deadline_days, upgrade_deadline
 from schedules.host import get_host
 from schedules.models import CourseChange, HoldBack, Schedule, database
@@ -75,13 +76,13 @@ def release(course_id: str, now: datetime) -> None:
     CourseChange.objects.filter(pk=course_id).update(leased_until=now)
 
 
-def reclaim(now: datetime) -> Iterator[str]:
+@outlasting
+def reclaim(now: datetime) -> list[str]:
     """Ids of the courses whose change nobody answers for any more; two who ask at once get different ones."""
     lease = now + timedelta(seconds=conf.lease_seconds)
     stranded = CourseChange.objects.filter(leased_until__lte=now)
-    for course_id in stranded.order_by("pk").values_list("pk", flat=True):
-        if stranded.filter(pk=course_id).update(leased_until=lease):
-            yield course_id
+    course_ids = stranded.order_by("pk").values_list("pk", flat=True)
+    return [course_id for course_id in course_ids if stranded.filter(pk=course_id).update(leased_until=lease)]
 
 
 def follow(course_id: str, batch_size: int = BATCH_SIZE) -> int:

@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, QuerySet
 
 from schedules.conf import conf
+from schedules.database.transient import outlasting
 from schedules.models import Schedule
 from schedules.sites import OrgScope
 from schedules.values.data import ExperienceType
@@ -35,11 +36,12 @@ class DueSchedules:
         """A bin's due schedules, whole learners at a time, by keyset pages: memory does not grow with the bin."""
         bin_of_day = self._rows().annotate(bin=F("user_id") % BINS).filter(bin=bin_number)
         page = bin_of_day.order_by("user_id").values_list("user_id", flat=True).distinct()
-        user_ids = list(page[: conf.resolve_batch_size])
+        user_ids = _first(page)
         while user_ids:
             yield self.of_learners(user_ids)
-            user_ids = list(page.filter(user_id__gt=user_ids[-1])[: conf.resolve_batch_size])
+            user_ids = _first(page.filter(user_id__gt=user_ids[-1]))
 
+    @outlasting
     def of_learners(self, user_ids: Collection[int]) -> list[Schedule]:
         """The due schedules of these learners."""
         return list(self._rows().filter(user_id__in=user_ids).order_by("user_id", "id"))
@@ -52,3 +54,8 @@ class DueSchedules:
             experience |= Q(experience=None)
         database = READ_REPLICA if READ_REPLICA in settings.DATABASES else DEFAULT_DB_ALIAS
         return Schedule.objects.using(database).filter(span & experience & self.scope.condition())
+
+
+@outlasting
+def _first(user_ids: QuerySet[Schedule, int]) -> list[int]:
+    return list(user_ids[: conf.resolve_batch_size])

@@ -19,10 +19,12 @@ from schedules.ledger.messages import (
     record,
     record_all,
     record_engagement,
+    refused_since_last_sent,
     release,
+    reopen,
     set_courses,
 )
-from schedules.ledger.rows import PATIENCE, totals_by
+from schedules.ledger.rows import await_database, totals_by
 from schedules.ledger.runs import (
     bins_of,
     bins_reported,
@@ -37,8 +39,8 @@ from schedules.ledger.runs import (
 )
 
 __all__ = [
-    "PATIENCE",
     "Entry",
+    "await_database",
     "bins_of",
     "bins_reported",
     "claim",
@@ -56,7 +58,9 @@ __all__ = [
     "record_all",
     "record_bin",
     "record_engagement",
+    "refused_since_last_sent",
     "release",
+    "reopen",
     "set_courses",
     "totals_by",
     "totals_of",

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from pytz.tzinfo import BaseTzInfo
 
 from schedules.conf import conf
+from schedules.database.transient import outlasting
 from schedules.models import SendRun
 from schedules.values.days import day_of
 
@@ -32,6 +33,7 @@ class PastRun:
         return day_of(self.started_at, zone) == self.date
 
 
+@outlasting
 def days_to_run(site_id: int, message_type: str, today: date) -> list[date]:
     """Today, and before it the days that were missed, at most `CATCH_UP_DAYS` back. Never empty; oldest first."""
     first = today - timedelta(days=conf.catch_up_days)

@@ -9,20 +9,24 @@ from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from django.db import connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from schedules.conf import conf
 from schedules.database.clock import SHARED_CLOCK, Instant
-from schedules.ledger.rows import lease_end, message_rows, outlasting, write_database
+from schedules.database.transient import outlasting
+from schedules.ledger.rows import lease_end, message_rows, write_database
 from schedules.models import ScheduledMessage
 from schedules.values.data import Engagement
-from schedules.values.outcomes import Outcome, OutcomeStatus, SkipReason
+from schedules.values.outcomes import FailReason, Outcome, OutcomeStatus, SkipReason
 from schedules.values.runs import Run, RunOrigin
 
 Status = ScheduledMessage.Status
 
 #: The uuid5 namespace of our messages; changing it would make yesterday's messages new ones.
 _NAMESPACE = UUID("5f0d7a0c-9c41-4a8e-9d6a-6d1f2c1e7b55")
+
+#: Refusals that are read to be compared.
+MAX_REFUSED = 100
 
 _REASON_LENGTH = ScheduledMessage._meta.get_field("reason").max_length or 0
 
@@ -149,6 +153,25 @@ def record(uuids: Collection[UUID], outcome: Outcome, now: datetime, lease: UUID
         attempts=F("attempts") if outcome.was_tried else F("attempts") - 1,
         unknown_faults=F("unknown_faults") if outcome.is_known else F("unknown_faults") + 1,
     )
+
+
+def refused_since_last_sent(site_id: int, since: datetime) -> list[tuple[UUID, int, str]]:
+    """What channels refused of a site's messages that were claimed later than any that was sent, and than `since`.
+
+    Their uuids, learners and answers, of so many as are enough to compare.
+    """
+    rows = message_rows().filter(site_id=site_id, created__gt=since)
+    last_sent = rows.filter(status=Status.SENT).aggregate(at=Max("sent_at"))["at"]
+    refused = rows.filter(status=Status.FAILED, reason=FailReason.CHANNEL_REFUSED, created__gt=last_sent or since)
+    found = refused.order_by("-created").values_list("pk", "user_id", "detail")[:MAX_REFUSED]
+    return [(uuid, user_id, str(detail.get("answer", ""))) for uuid, user_id, detail in found]
+
+
+@outlasting
+def reopen(uuids: Collection[UUID], retry_at: datetime) -> int:
+    """Messages that failed wait after all, for it was not their fault; returns how many."""
+    failed = message_rows().filter(pk__in=uuids, status=Status.FAILED)
+    return failed.update(status=Status.CLAIMED, due_at=retry_at, leased_until=retry_at)
 
 
 @outlasting

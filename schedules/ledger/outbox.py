@@ -14,7 +14,8 @@ from typing import Any
 from django.db import connections, models, router, transaction
 
 from schedules.database.clock import SHARED_CLOCK
-from schedules.ledger.rows import lease_end, outlasting
+from schedules.database.transient import outlasting
+from schedules.ledger.rows import lease_end
 
 
 @dataclass(frozen=True, slots=True)

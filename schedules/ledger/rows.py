@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from django.db import router
+from django.db import connections, router
 from django.db.models import Count, QuerySet
 
 from schedules.conf import conf
 from schedules.database.clock import Instant
-from schedules.database.transient import outlast
+from schedules.database.transient import outlasting
 from schedules.models import ScheduledMessage, SendRun
 from schedules.values.outcomes import Totals
-
-P = ParamSpec("P")
-
-T = TypeVar("T")
-
-#: The part of a lease for which a database that is away is waited for.
-PATIENCE = 1 / 4
-
-
-def outlasting(act: Callable[P, T]) -> Callable[P, T]:
-    @functools.wraps(act)
-    def patient(*args: P.args, **kwargs: P.kwargs) -> T:
-        return outlast(lambda: act(*args, **kwargs), ScheduledMessage, conf.lease_seconds * PATIENCE)
-
-    return patient
 
 
 def write_database() -> str:
     """Of messages and runs, also for what is read here: a replica may not know yet what was just written."""
     return router.db_for_write(ScheduledMessage)
+
+
+@outlasting
+def await_database() -> None:
+    """Returns when the database of messages and runs lets us in; at once where there is a connection."""
+    connections[write_database()].ensure_connection()
 
 
 def message_rows() -> QuerySet[ScheduledMessage]:

@@ -9,7 +9,8 @@ from typing import Any
 from django.db import transaction
 
 from schedules.database.clock import SHARED_CLOCK, Instant
-from schedules.ledger.rows import lease_end, message_rows, outlasting, run_rows, totals_by, write_database
+from schedules.database.transient import outlasting
+from schedules.ledger.rows import lease_end, message_rows, run_rows, totals_by, write_database
 from schedules.models import ScheduledMessage, SendRun
 from schedules.values.outcomes import Totals, whole_number
 from schedules.values.runs import BINS, Run

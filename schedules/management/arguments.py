@@ -1,17 +1,14 @@
-"""What the commands' arguments may be, each as a `type` for argparse; and how a command refuses all else."""
+"""What the commands' arguments may be, each as a `type` for argparse."""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from typing import Any, TypeVar
 
-from django.core.management.base import CommandError
-
 from schedules.conf import conf
-from schedules.exceptions import ConfigurationError, HostError
 from schedules.pages import can_be_looked_up
 from schedules.values.addresses import is_for_channel
 
@@ -21,15 +18,6 @@ T = TypeVar("T")
 FIRST_DATE, LAST_DATE = date(1000, 1, 1), date(9000, 1, 1)
 
 SITE_HELP = "domain of the site, whatever its case"
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Settings, a site or an LMS that cannot be used end the command in one line, exit status 1."""
-    try:
-        yield
-    except (ArgumentTypeError, ConfigurationError, HostError) as error:
-        raise CommandError(str(error)) from error
 
 
 def _type(read: Callable[[str], T], is_allowed: Callable[[T], bool], allowed: str) -> Callable[[Any], T]:

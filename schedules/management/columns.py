@@ -15,7 +15,7 @@ def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def by_reason(counts: Mapping[str, int]) -> str:
     """A count, and in brackets what it is made of."""
-    text = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    text = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()) if count)
     return f"{sum(counts.values())} ({text})" if text else "0"
 
 

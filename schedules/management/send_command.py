@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.sites.models import Site
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from schedules import api
@@ -17,6 +17,7 @@ from schedules.exceptions import ConfigurationError, HostError
 from schedules.ledger.catch_up import days_to_run
 from schedules.ledger.retention import MIN_DAYS
 from schedules.management import arguments, waiting
+from schedules.management.base import SchedulesCommand
 from schedules.management.columns import totals_table
 from schedules.values.days import day_of
 from schedules.values.outcomes import Totals
@@ -26,8 +27,8 @@ from schedules.values.runs import RunOrigin
 MAX_DAYS_SINCE = MIN_DAYS  # whoever was written to since then is still in the ledger
 
 
-class DailyCommand(BaseCommand):
-    """Runs message types for sites and days, and says what it did. Refusals are one line, exit status 1."""
+class DailyCommand(SchedulesCommand):
+    """Runs message types for sites and days, and says what it did."""
 
     requires_system_checks = []  # one clear line each, from `conf.validate()`, in place of a page of checks
     #: What was done, in the order in which it was.
@@ -70,11 +71,10 @@ class DailyCommand(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         self.reports, self.verbosity = [], options["verbosity"]
-        with arguments.refusals():
-            conf.validate()
-            options |= {name: arguments.day(options[name]) for name in ("date", "since") if options[name] is not None}
-            sites = self.sites(options)
-            message_types = [(site, key) for site in sites for key in self.message_types(site, options)]
+        conf.validate()
+        options |= {name: arguments.day(options[name]) for name in ("date", "since") if options[name] is not None}
+        sites = self.sites(options)
+        message_types = [(site, key) for site in sites for key in self.message_types(site, options)]
         refusals: list[str] = []
         failed_bins = 0
         for site, message_type in message_types:  # one that is refused does not keep the others from being run

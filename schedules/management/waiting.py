@@ -14,7 +14,6 @@ from kombu.exceptions import OperationalError as BrokerError
 from schedules import api
 from schedules.database.transient import is_transient, reconnect
 from schedules.exceptions import TaskFailed
-from schedules.models import SendRun
 from schedules.values.runs import BINS
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -48,7 +47,7 @@ def wait(reports: Sequence[api.RunReport], stdout: Any) -> None:
                 looks_in_vain += 1
                 if looks_in_vain > MAX_LOOKS_IN_VAIN or (isinstance(error, Error) and not is_transient(error)):
                     raise
-                reconnect(SendRun)
+                reconnect()
             progress.show(reports, troubles)
             if is_finished:
                 return

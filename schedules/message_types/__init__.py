@@ -9,6 +9,7 @@ from schedules.message_types.registry import (
     message_type_problems,
     messages,
     resolver_for,
+    resolver_of,
     resolvers,
     usable_resolvers,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "message_type_problems",
     "messages",
     "resolver_for",
+    "resolver_of",
     "resolvers",
     "usable_resolvers",
 ]

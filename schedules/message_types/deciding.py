@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from schedules import ledger
+from schedules.database.transient import outlasting
 from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.finding.facts import Facts, Moment
 from schedules.gates import Answer, Gate
@@ -53,6 +54,7 @@ class _Group:
     stopped_by: tuple[Gate, Answer] | None = None
 
 
+@outlasting
 def decide(resolver: Resolver, schedules: Collection[Schedule], now: datetime, moment: Moment) -> list[Decision]:
     """What is to be said to the learners of these schedules.
 
@@ -91,7 +93,9 @@ def _decide(
         outcome = failed(FailReason.HOST_ERROR, str(error))
     except GateError as error:
         outcome = failed(FailReason.GATE_ERROR, str(error))
-    except Exception as error:  # noqa: BLE001 - the others go on; this one is recorded
+    except Exception as error:
+        if is_outage(error):
+            raise HostError(f"{resolver.key}: {type(error).__name__}", is_temporary=True) from error
         log.error("Nothing could be decided about learner %s: %s", schedules[0].user_id, redacted_traceback(error))
         outcome = failed(FailReason.INTERNAL_ERROR, type(error).__name__)
     return Decision(

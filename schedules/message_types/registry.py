@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from django.contrib.sites.models import Site
 from django.utils.functional import Promise
 
 from schedules.conf import cached_until, conf
+from schedules.database.transient import outlasting
 from schedules.exceptions import ConfigurationError
 from schedules.gates import Gate
 from schedules.message_types.importing import imported
@@ -14,6 +16,7 @@ from schedules.message_types.resolver import Resolver
 from schedules.models import ScheduledMessage, SendRun
 from schedules.values.data import ExperienceType
 from schedules.values.rules import MAX_DAYS
+from schedules.values.runs import Run
 
 _KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MAX_KEY_CHARACTERS = SendRun._meta.get_field("message_type").max_length or 0
@@ -55,6 +58,12 @@ def resolver_for(key: str) -> type[Resolver]:
     except KeyError:
         known = ", ".join(resolvers()) or "none"
         raise MessageTypeGoneError(f"There is no message type {key!r}. Message types: {known}.") from None
+
+
+@outlasting
+def resolver_of(run: Run) -> Resolver:
+    """The resolver of a run, for its site. Raises as `resolver_for()`, and what the site or the host is refused by."""
+    return resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
 
 
 def messages() -> dict[str, tuple[type[Resolver], int]]:

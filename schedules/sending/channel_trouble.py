@@ -13,14 +13,17 @@ import random
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import Error, router
 from django.db.models import QuerySet
 
+from schedules import ledger
 from schedules.conf import conf
 from schedules.database.transient import is_transient
 from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, RateLimited
-from schedules.models import ChannelTrouble
+from schedules.models import ChannelTrouble, ScheduledMessage
+from schedules.sending.refusals import Refusals, same_words
 from schedules.values.outcomes import FailReason
 
 log = logging.getLogger(__name__)
@@ -60,6 +63,19 @@ class ChannelWatch:
         self._troubles = self._read()
         self._claimed: set[int] = set()
         self._doubt_count = 0
+        self._has_sent = False
+        self._refusals = Refusals(site_id)
+        self._reopened = 0
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether what is handed over next is a trial."""
+        return bool(self._troubles)
+
+    def take_reopened(self) -> int:
+        """How many messages that had failed wait again, since this was asked last: it was no fault of theirs."""
+        reopened, self._reopened = self._reopened, 0
+        return reopened
 
     def blocked(self, now: datetime) -> ChannelUnavailable | None:
         """Why messages have to wait, and until when; `None` where nothing is known to be wrong, or a trial is due."""
@@ -72,30 +88,57 @@ class ChannelWatch:
         return ChannelUnavailable(FailReason(last.reason), last.answer, retry_at=last.blocked_until + spread)
 
     @contextmanager
-    def handing_over(self, now: datetime) -> Iterator[None]:
+    def handing_over(self, now: datetime, message: ScheduledMessage | None = None) -> Iterator[None]:
         """Around each hand-over to the channel: hears what comes of it, and tells the other workers.
 
-        Raises `ChannelUnavailable` where the channel cannot be used, be it that nothing was tried; and what is
-        raised within.
+        `message`: as the ledger has it; `None` for a test. Raises `ChannelUnavailable` where the channel cannot be
+        used, be it that nothing was tried; and what is raised within.
         """
         self._claim(now)
         try:
             yield
         except ChannelUnavailable as error:
+            if self._has_sent and error.otherwise is not None:
+                raise self._refused(error.otherwise, message, now) from error
             raise self._block(error, now) from error
         except DeliveryError as error:
-            self._doubt_count = self._doubt_count + 1 if error.is_doubtful else 0
-            if self._doubt_count >= MAX_DOUBTS:
-                found = ChannelUnavailable(error.reason, error.detail, retry_at=error.retry_at)
-                raise self._block(found, now) from error
-            if error.reason == FailReason.CHANNEL_REFUSED and not error.is_doubtful:  # so it spoke with us
-                self._end()
+            if (found := self._refused(error, message, now)) is not error:
+                raise found from error
             raise
         except OptedOut:
             self._end()
             raise
         self._doubt_count = 0
+        self._has_sent = True
+        self._refusals.forget()
         self._end()
+
+    def _refused(self, error: DeliveryError, message: ScheduledMessage | None, now: datetime) -> DeliveryError:
+        """What a refusal means after those before it: one message's fault, or the channel's trouble after all."""
+        self._doubt_count = self._doubt_count + 1 if error.is_doubtful else 0
+        if self._doubt_count >= MAX_DOUBTS:
+            return self._block(ChannelUnavailable(error.reason, error.detail, retry_at=error.retry_at), now)
+        if error.reason != FailReason.CHANNEL_REFUSED or error.is_doubtful:
+            return error
+        if message is not None and not error.is_temporary and not error.is_recipients:
+            if self._is_known(error):
+                return self._block(ChannelUnavailable(error.reason, error.detail, is_senders=True), now)
+            if alike := self._refusals.add(message, error.detail, now):
+                return self._refused_alike(error, alike, now)
+        self._end(only={EVERY_SITE})  # it spoke with us; what it holds against the sender is not known yet
+        return error
+
+    def _is_known(self, error: DeliveryError) -> bool:
+        """Whether this is a trial, and was answered as the one before."""
+        trials = [row for row in self._troubles if row.pk in self._claimed]
+        return any(same_words(row.answer) == same_words(error.detail) for row in trials)
+
+    def _refused_alike(self, error: DeliveryError, alike: Collection[UUID], now: datetime) -> ChannelUnavailable:
+        """Several learners in a row were told the same: it is this site's trouble, and they wait with the others."""
+        found = self._block(ChannelUnavailable(error.reason, error.detail, is_senders=True), now)
+        self._reopened += ledger.reopen(alike, found.retry_at or now)
+        self._refusals.forget()
+        return found
 
     def _claim(self, now: datetime) -> None:
         """Take the trials that are due; whose we cannot get is somebody else's, and we wait for what they find."""

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from django.contrib.sites.models import Site
 from django.utils import timezone
 
 from schedules import custom_text, ledger
@@ -21,7 +20,7 @@ from schedules.channels.mail import mail_connection
 from schedules.conf import conf
 from schedules.custom_text import BatchWords
 from schedules.database.clock import SHARED_CLOCK
-from schedules.database.transient import is_transient, outlast
+from schedules.database.transient import is_transient, outlast, outlasting, reconnect
 from schedules.exceptions import (
     ChannelUnavailable,
     ConfigurationError,
@@ -35,10 +34,10 @@ from schedules.exceptions import (
 )
 from schedules.finding.facts import Moment
 from schedules.gates import DELIVERY
-from schedules.message_types import MessageTypeGoneError, resolver_for
+from schedules.message_types import MessageTypeGoneError, resolver_of
 from schedules.message_types.deciding import Decision, decide
 from schedules.message_types.resolver import Resolver
-from schedules.models import OptOut, ScheduledMessage
+from schedules.models import ScheduledMessage
 from schedules.optouts import OptOutScope, opt_out
 from schedules.sending import rate_limit
 from schedules.sending.ace import hand_over, message_type_for
@@ -71,7 +70,7 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
     """
     end_of_work = time.monotonic() + conf.lease_seconds / 2
     try:
-        resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+        resolver = resolver_of(run)
     except MessageTypeGoneError:
         return _finalize(
             _leased(ids), skipped(SkipReason.MESSAGE_TYPE_GONE, (("message_type", run.message_type),)), now
@@ -83,7 +82,7 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
     except Exception as error:  # noqa: BLE001 - a host's type may have changed since the message was claimed
         log.error("Messages of run %s have no name any more: %s", run.uuid, redacted_traceback(error))
         return _finalize(_leased(ids), failed(FailReason.INTERNAL_ERROR, type(error).__name__), now)
-    batch = _Batch(resolver, name, _leased(ids), now)
+    batch = outlasting(_Batch)(resolver, name, _leased(ids), now)
     if not batch.left:  # others were faster, as when a batch was handed out twice
         return batch.totals
     if trouble := batch.watch.blocked(now):
@@ -126,9 +125,11 @@ class _Batch:
         decided = {row.pk for row, _ in decisions}
         if gone := [row for row in rows.values() if row.pk not in decided]:
             self._finalize(gone, self._gone())
-        self._words = custom_text.read(
+        self._words = outlasting(custom_text.read)(
             self.resolver.site.pk, self._name, [decision.entry.course_ids for _, decision in decisions]
         )
+        if self.watch.is_troubled:  # not the same message makes each trial, for it may have a fault of its own
+            random.shuffle(decisions)
         yield from decisions
 
     def send(self, row: ScheduledMessage, decision: Decision) -> Outcome:
@@ -146,7 +147,7 @@ class _Batch:
         try:
             message = compose(self.resolver, self._message_type, decision, self._words)
             rate_limit.wait(conf.default_channel, SHARED_CLOCK)
-            with self.watch.handing_over(timezone.now()):
+            with self.watch.handing_over(timezone.now(), row):
                 if not ledger.confirm(row, SHARED_CLOCK):  # the last thing before the hand-over
                     log.warning("Message %s is another worker's by now; this one stops", row.pk)
                     raise Overtaken
@@ -165,6 +166,9 @@ class _Batch:
         _record(row, final)
         self.totals.count(final)
         self.left.pop(row.pk, None)
+        if reopened := self.watch.take_reopened():
+            self.totals.failed[FailReason.CHANNEL_REFUSED.value] -= reopened
+            self.totals.pending += reopened
 
     def _finalize(self, rows: Collection[ScheduledMessage], outcome: Outcome) -> None:
         rows = list(rows)
@@ -180,7 +184,12 @@ class _Batch:
 
 
 def unsent(error: Exception, decision: Decision) -> Outcome:
-    """What becomes of a message by what was raised about it."""
+    """What becomes of a message by what was raised about it.
+
+    Side effect: the next message has new connections where a database broke.
+    """
+    if is_transient(error):
+        reconnect()
     match error:
         case SkipRecipient():
             return skipped(error.reason)
@@ -228,13 +237,12 @@ def _record(row: ScheduledMessage, outcome: Outcome) -> None:
     now = timezone.now()
     is_sent = outcome.status == OutcomeStatus.SENT
     seconds = (expires_at(row) - now).total_seconds() if is_sent else 0
-    outlast(partial(ledger.record, [row.pk], outcome, now, row.lease), ScheduledMessage, seconds)
+    outlast(partial(ledger.record, [row.pk], outcome, now, row.lease), seconds)
 
 
 def _keep_opt_out(row: ScheduledMessage) -> None:
     """Whoever carries our messages knows that the learner wants none of this site."""
-    keep = partial(opt_out, row.user_id, OptOutScope(site_id=row.site_id))
-    outlast(keep, OptOut, conf.lease_seconds * ledger.PATIENCE)
+    outlasting(opt_out)(row.user_id, OptOutScope(site_id=row.site_id))
 
 
 def _by_fault(error: HostError) -> Outcome:

@@ -18,16 +18,16 @@ from uuid import UUID
 
 from celery import current_app, shared_task
 from celery.result import EagerResult
-from django.contrib.sites.models import Site
 from django.utils import timezone
 
 from schedules import ledger
 from schedules.conf import conf
 from schedules.database.clock import SHARED_CLOCK
+from schedules.database.transient import reconnect
 from schedules.enrolling import course_changes
 from schedules.exceptions import HostError, redacted, redacted_traceback
 from schedules.finding.facts import Moment
-from schedules.message_types import MessageTypeGoneError, resolver_for
+from schedules.message_types import MessageTypeGoneError, resolver_of
 from schedules.message_types.deciding import Decision, decide
 from schedules.message_types.resolver import Resolver
 from schedules.models import Schedule, SendRun
@@ -212,7 +212,7 @@ def _reported(run: Run, bin_number: int, errors: list[str]) -> Iterator[None]:
 def _batches(run: Run, bin_number: int) -> Iterator[tuple[list[Schedule], Resolver]]:
     """A bin's due schedules, whole learners at a time. None where the message type is no more."""
     try:
-        resolver = resolver_for(run.message_type)(run, Site.objects.get(pk=run.site_id))
+        resolver = resolver_of(run)
     except MessageTypeGoneError:
         return
     for schedules in resolver.batches(bin_number):
@@ -250,15 +250,24 @@ def _enqueue_batches(run: Run, ids: Sequence[Any], totals: Totals) -> list[str]:
 
 
 def _enqueue(task: Any, run: Run, **more: Any) -> dict[str, Any] | None:
-    """Queue a task; returns its answer where Celery runs tasks in the calling process, else `None`."""
+    """Queue a task; returns its answer where Celery runs tasks in the calling process, else `None`.
+
+    Whatever broke there, the next task has new connections, as in a worker. Raises the database's error where that
+    stays away: no other task would do better, and what is not done is recovered.
+    """
     result = task.apply_async(kwargs={**_arguments(run), **more}, queue=conf.routing_key)
     if not isinstance(result, EagerResult):
         return None
+    answer: dict[str, Any]
     if result.successful():
-        answer: dict[str, Any] = result.get(disable_sync_subtasks=False)  # it is there already
-        return answer
-    log.error("Task of run %s failed: %s", run.uuid, redacted_traceback(result.result))
-    return {"errors": [type(result.result).__name__]}
+        answer = result.get(disable_sync_subtasks=False)  # it is there already
+    else:
+        log.error("Task of run %s failed: %s", run.uuid, redacted_traceback(result.result))
+        answer = {"errors": [type(result.result).__name__]}
+    if answer.get("errors"):
+        reconnect()
+        ledger.await_database()
+    return answer
 
 
 def _run_of(row: SendRun) -> Run:

@@ -15,7 +15,6 @@ from schedules import ledger
 from schedules.database.transient import is_transient, reconnect
 from schedules.exceptions import ConfigurationError, HostError, redacted_traceback
 from schedules.host import get_host
-from schedules.models import ScheduledMessage
 from schedules.sites import site_values
 from schedules.tracking import ga4
 from schedules.values.data import Engagement
@@ -39,7 +38,7 @@ def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
         cache.set(key, True, SECONDS_KNOWN)
     except Exception as error:  # noqa: BLE001
         if is_transient(error):
-            reconnect(ScheduledMessage)
+            reconnect()
             return False
         log.error("Message %s was %s, which could not be recorded: %s", uuid, engagement, redacted_traceback(error))
     return True

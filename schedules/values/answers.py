@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from django.db import Error
-
-from schedules.database.transient import is_transient
+from schedules.database.transient import is_of_database, is_transient
 from schedules.exceptions import ConfigurationError, HostError
+from schedules.values.remote import NAMED_LATER, is_later, names_of
 from schedules.values.text import without_addresses
 from schedules.values.typed import shown
 
@@ -23,17 +21,6 @@ Shape = tuple[str, Callable[[Any, Any], str]]
 
 #: An `OSError` that is no connection: no waiting brings a file or a right.
 _MISTAKES = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
-
-#: Of the answers that say “not so” (RFC 9110, 15.5), those that a later request may not get.
-_LATER = {408, 425, 429}
-
-#: How clients of HTTP, gRPC, Redis, MongoDB and the like call what they meet where nobody answers: by no common class.
-_NAMED_OUTAGE = re.compile(
-    r"Timeout|TimedOut|Unavailable|Disconnect|Connect(ion|or)?Error|ConnectionClosed|AutoReconnect|MaxRetryError"
-    r"|RemoteProtocolError|IncompleteRead|BadStatusLine"
-    # Drivers of databases that the host asks itself (PEP 249): the connection, and what the server could not do.
-    r"|^OperationalError$|^InterfaceError$"
-)
 
 
 class Question:
@@ -63,16 +50,14 @@ def is_outage(error: BaseException) -> bool:
     """
     if isinstance(error, HostError | ConfigurationError):
         return isinstance(error, HostError) and error.is_temporary
-    if isinstance(error, Error):
+    if is_of_database(error):
         return is_transient(error)
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_outage, error.exceptions))
-    response = getattr(error, "response", None)
-    status = getattr(response, "status_code", getattr(error, "code", None))
-    if isinstance(status, int) and 400 <= status < 600:
-        return status >= 500 or status in _LATER
+    if (answer := is_later(error)) is not None:
+        return answer
     is_connections = isinstance(error, OSError | EOFError) and not isinstance(error, _MISTAKES)
-    if is_connections or any(_NAMED_OUTAGE.search(cls.__name__) for cls in type(error).__mro__):
+    if is_connections or NAMED_LATER.search(names_of(error)):
         return True
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return cause is not None and is_outage(cause)

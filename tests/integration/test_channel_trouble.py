@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import django
 import pytest
@@ -34,7 +35,8 @@ pytestmark = pytest.mark.django_db
 Status = ScheduledMessage.Status
 #: Django leaves a connection open where logging in fails, and edx-ace's own channel leaves it for Python to collect.
 _LEAVES_OPEN = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-CHANNELS = ["schedules_email", pytest.param("django_email", marks=_LEAVES_OPEN)]
+#: The same again by edx-ace's own channel, which connects for each message, is for the suite that has the time.
+CHANNELS = ["schedules_email", pytest.param("django_email", marks=[_LEAVES_OPEN, pytest.mark.slow])]
 WRONG_PASSWORD = "535 5.7.8 Authentication failed for learning@example.com"
 SAID = "535 5.7.8 Authentication failed for (address)"
 
@@ -300,6 +302,12 @@ def test_a_channel_without_trouble_costs_one_statement_for_a_batch(our_channel, 
         ("MAIL", "530 5.7.0 Authentication required"),
         ("RCPT", "530 5.7.0 Authentication required"),
         ("RCPT", "550 5.1.8 your domain does not resolve"),
+        ("RCPT", "554 5.7.1 Sender address rejected: not owned by user learning"),
+        ("RCPT", "553 5.7.1 relaying denied"),
+        ("DATA", "550 5.4.5 Daily user sending limit exceeded"),
+        ("DATA", "554 Message rejected: Email address is not verified"),
+        ("DATA", "451 4.3.0 queue file write error"),
+        ("MAIL", "452 4.3.1 Insufficient system storage"),
     ],
 )
 def test_trouble_with_connection_or_sender_stops_the_batch_and_counts_against_nobody(channel, server, command, answer):
@@ -320,7 +328,7 @@ def test_trouble_with_connection_or_sender_stops_the_batch_and_counts_against_no
     [
         ("MAIL", "552 5.3.4 message too big"),
         ("RCPT", "550 5.1.1 no such mailbox"),
-        ("RCPT", "553 5.7.1 relaying denied"),
+        ("RCPT", "550 5.7.1 blocked by the recipient"),
         ("DATA", "552 5.3.4 message too big"),
         ("DATA", "554 5.7.1 looks like spam"),
     ],
@@ -422,6 +430,145 @@ def test_three_in_a_row_that_the_server_drops_are_its_trouble_and_one_is_not(our
     let_time_pass(hours=2)
     api.recover()
     assert len(server.received) == 8
+
+
+# Refused alike ------------------------------------------------------------------------------------
+
+UNHEARD_OF = "554 5.7.1 <ADDRESS>: das geht so nicht, Nummer 4711"
+
+
+@pytest.mark.parametrize("apart", [24, 1], ids=["one batch", "several batches"])
+def test_three_learners_who_are_refused_alike_are_not_to_blame_and_all_wait(our_channel, server, apart):
+    site = make_school(6, apart=apart)
+    server.answers["RCPT"] = [UNHEARD_OF.replace("4711", str(number)) for number in range(100)]
+    said = send()
+    assert server.tried == 3
+    assert {status for status, _ in outcomes()} == {Status.CLAIMED}
+    assert "PROBLEM: The channel schedules_email takes no messages of this site's sender" in said
+    assert "channel-refused" not in said
+    assert ChannelTrouble.objects.get().site_id == site.pk
+    let_time_pass(hours=2)
+    api.recover()
+    assert (server.tried, ChannelTrouble.objects.get().failed_trials) == (4, 2)
+    server.answers.clear()
+    let_time_pass(hours=2)
+    api.recover()
+    assert outcomes() == {(Status.SENT, "")}
+    assert len(server.received) == 6
+    assert not ChannelTrouble.objects.exists()
+    assert not SendRun.objects.filter(finished_at=None).exists()
+
+
+def test_two_are_not_enough_and_their_refusal_is_final(our_channel, server):
+    make_school(5, apart=24)
+    server.answers["RCPT"] = [UNHEARD_OF] * 2
+    send()
+    assert len(server.received) == 3
+    assert ScheduledMessage.objects.filter(status=Status.FAILED).count() == 2
+    assert not ChannelTrouble.objects.exists()
+
+
+@pytest.fixture
+def refuse(server):
+    """A function that has the server refuse some learners by an answer."""
+
+    def refuse(bad, answer):
+        async def look(smtp, session, envelope, address, options):
+            server.recipients.append(address)
+            if address in bad:
+                return answer.replace("ADDRESS", address)
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
+        server.handle_RCPT = look
+
+    return refuse
+
+
+BAD_MAILBOXES = ["550 5.1.1 <ADDRESS>: no such user", "550 5.2.1 mailbox disabled", "550 No such user here"]
+
+
+@pytest.mark.parametrize("answer", BAD_MAILBOXES)
+def test_five_bad_mailboxes_in_a_row_stay_their_learners(our_channel, server, refuse, answer):
+    make_school(10, apart=24)
+    refuse([f"learner{number}-MeadowX@learners.example.com" for number in range(1, 6)], answer)
+    send()
+    assert len(server.received) == 5
+    assert ScheduledMessage.objects.filter(status=Status.FAILED).count() == 5
+    assert not ChannelTrouble.objects.exists()
+
+
+@pytest.mark.parametrize("answer", [UNHEARD_OF, "554 5.7.1 <ADDRESS>: Relay access denied"])
+def test_whom_a_server_refuses_among_others_keeps_nobody_back_for_long(our_channel, server, refuse, answer):
+    """Be it that it says nothing of the recipient: the trials are not always the same learner's."""
+    make_school(10, apart=24)
+    bad = [f"learner{number}-MeadowX@learners.example.com" for number in range(1, 6)]
+    refuse(bad, answer)
+    send()
+    assert not server.received
+    rounds = 0
+    while len(server.received) < 5:
+        rounds += 1
+        assert rounds < 40
+        let_time_pass(hours=1)
+        ScheduledMessage.objects.update(created=timezone.now())  # the days do not end meanwhile
+        api.recover()
+    assert not set(bad) & {mail["To"] for mail in server.received}
+
+
+def test_a_relation_that_was_good_a_moment_ago_is_not_what_a_refusal_is_about(our_channel, server):
+    make_school(6, apart=24)
+    server.answers["RCPT"] = [None, "554 5.7.1 Relay access denied", None, "550 5.7.1 sender not allowed"]
+    send()
+    assert len(server.received) == 4
+    assert ScheduledMessage.objects.filter(status=Status.FAILED).count() == 2
+    assert not ChannelTrouble.objects.exists()
+
+
+def test_a_sender_that_falls_from_grace_in_the_middle_of_a_batch_is_the_channels_trouble(our_channel, server):
+    make_school(8, apart=24)
+    server.answers["DATA"] = [None, None, *["550 5.7.1 sender not allowed"] * 6]
+    send()
+    assert server.tried == 5
+    assert ScheduledMessage.objects.filter(status=Status.CLAIMED).count() == 6
+    assert ChannelTrouble.objects.get().answer == "550 5.7.1 sender not allowed"
+
+
+def refused(answer="554 no", **more):
+    return DeliveryError(FailReason.CHANNEL_REFUSED, answer, **more)
+
+
+def test_one_learner_who_is_refused_often_is_one(our_channel):
+    watch, now = ChannelWatch("mail", open_site().pk), timezone.now()
+    for _ in range(5):
+        with pytest.raises(DeliveryError) as caught, watch.handing_over(now, ScheduledMessage(pk=uuid4(), user_id=7)):
+            raise refused()
+        assert not isinstance(caught.value, ChannelUnavailable)
+    assert not ChannelTrouble.objects.exists()
+
+
+def test_who_was_held_back_for_an_answer_and_hears_it_again_is_to_blame(our_channel):
+    """For others were sent to in between: their trouble would be known."""
+    watch, now = ChannelWatch("mail", open_site().pk), timezone.now()
+    for number in range(5):
+        held_back = ScheduledMessage(pk=uuid4(), user_id=number, attempts=1, detail={"answer": "554 no, id 1"})
+        with pytest.raises(DeliveryError) as caught, watch.handing_over(now, held_back):
+            raise refused("554 no, id 2")
+        assert not caught.value.is_temporary
+    assert not ChannelTrouble.objects.exists()
+
+
+def test_a_trial_at_a_bad_mailbox_says_nothing_of_the_sender(our_channel):
+    site, now = open_site(), timezone.now()
+    error = ChannelUnavailable(FailReason.CHANNEL_REFUSED, "550 5.7.60 not your name", is_senders=True)
+    with pytest.raises(ChannelUnavailable), ChannelWatch("mail", site.pk).handing_over(now):
+        raise error
+    watch = ChannelWatch("mail", site.pk)
+    for _ in range(4):
+        message = ScheduledMessage(pk=uuid4(), user_id=7)
+        with pytest.raises(DeliveryError), watch.handing_over(now + timedelta(minutes=2), message):
+            raise refused("550 5.1.1 no such user", is_recipients=True)
+    assert ChannelTrouble.objects.get().answer == "550 5.7.60 not your name"
 
 
 class Backend(BaseEmailBackend):

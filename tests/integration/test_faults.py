@@ -56,9 +56,9 @@ def answer(status, **headers):
     return response
 
 
-def aws(code, status=400):
+def aws(code, status=400, said="no"):
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}}
-    return ClientError({"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": metadata}, "SendEmail")
+    return ClientError({"Error": {"Code": code, "Message": said}, "ResponseMetadata": metadata}, "SendEmail")
 
 
 def httpx_error(status):
@@ -89,7 +89,11 @@ def at_rcpt(code, said):
         (at_rcpt(554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example.org"), CHANNELS),
         (at_rcpt(550, "5.7.1 Mail refused: listed by our RBL"), CHANNELS),
         (at_rcpt(550, "5.7.1 The recipient takes no mail from strangers"), MESSAGES),
+        (at_rcpt(451, "4.3.0 Temporary lookup failure"), LATER),
         (SMTPDataError(421, b"4.3.2 shutting down"), LATER),
+        (SMTPDataError(451, b"4.7.1 Greylisted, try again later"), LATER),
+        (SMTPDataError(451, b"local error"), CHANNELS),
+        (SMTPDataError(550, b"5.7.25 [192.0.2.1] The address has no\n5.7.25 PTR record"), CHANNELS),
         # HTTP
         *((BackendError(status_code=status), LATER) for status in (408, 425, 429, 500, 502, 503, 504, 599)),
         *((BackendError(status_code=status), CHANNELS) for status in (401, 402, 403, 404, 407)),
@@ -114,6 +118,7 @@ def at_rcpt(code, said):
         (aws("MailFromDomainNotVerifiedException"), CHANNELS),
         (aws("SignatureDoesNotMatch", 403), CHANNELS),
         (aws("MessageRejected"), MESSAGES),
+        (aws("MessageRejected", said="Email address is not verified. These failed: us@example.com"), CHANNELS),
         (EndpointConnectionError(endpoint_url="https://email.example.com"), CHANNELS),
         (NoCredentialsError(), CHANNELS),
         # Nobody knows

@@ -189,7 +189,18 @@ class Away:
         return answer(*asked)
 
 
-ERRORS = [ConnectionError("refused"), TimeoutError(), OperationalError("server closed the connection")]
+class ServiceError(Exception):
+    """As many clients say it: an answer without a class in common."""
+
+    status = 503
+
+
+ERRORS = [
+    ConnectionError("refused"),
+    TimeoutError(),
+    OperationalError("server closed the connection"),
+    ServiceError(),
+]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
@@ -222,7 +233,7 @@ def claimed():
     site = api.find_site("example.com")
     run = tasks.Run(message_type="recurring_nudge", site_id=site.pk, today=TODAY, day_offset=-3, uuid=uuid4())
     ledger.open_run(run, timezone.now())
-    resolver = tasks.resolver_for("recurring_nudge")(run, site)
+    resolver = tasks.resolver_of(run)
     decisions = decide(resolver, resolver.schedules_of([ALICE, BOB, CAROL]), timezone.now(), Moment.FINDING)
     return run, [str(uuid) for uuid in ledger.claim(run, [one.entry for one in decisions], timezone.now())]
 

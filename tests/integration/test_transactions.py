@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
 from django.urls import reverse
 
 from schedules import api, signals
@@ -68,6 +68,15 @@ def test_nothing_is_written_where_the_caller_rolls_back():
             raise ZeroDivisionError
         enroll(bob, garden)
     assert [schedule.user for schedule in Schedule.objects.all()] == [bob]
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError(0, "")])
+def test_a_session_that_ended_costs_no_schedule(error):
+    open_site()
+    alice, garden = make_learner(), make_course()
+    with refusing(error, "INSERT INTO", '"schedules_schedule"', times=1):
+        enroll(alice, garden)
+    assert Schedule.objects.get().user == alice
 
 
 @pytest.mark.django_db(transaction=True)

@@ -39,10 +39,13 @@ class PostgreSQL:
     def refusing(self) -> Iterator[None]:
         self._command(f"ALTER DATABASE {self.database} WITH ALLOW_CONNECTIONS false")
         try:
-            self._command(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database}'")
+            self.end_sessions()
             yield
         finally:
             self._command(f"ALTER DATABASE {self.database} WITH ALLOW_CONNECTIONS true")
+
+    def end_sessions(self) -> None:
+        self._command(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database}'")
 
     def rows(self, sql: str) -> Sequence[tuple[Any, ...]]:
         """What a query answers."""
@@ -134,7 +137,7 @@ class MariaDB:
         try:
             until = time.monotonic() + 1  # those who are just coming in are not in the list yet
             while time.monotonic() < until:
-                self._end_connections()
+                self.end_sessions()
                 time.sleep(0.2)
             yield
         finally:
@@ -146,7 +149,7 @@ class MariaDB:
             cursor.execute(sql)
             return cursor.fetchall()
 
-    def _end_connections(self) -> None:
+    def end_sessions(self) -> None:
         import pymysql
 
         with self._connect() as connection, connection.cursor() as cursor:

@@ -60,17 +60,23 @@ def fill(learners: int, refused: int) -> None:
 
 
 def report() -> None:
-    """Print who is due, the ledger's rows and the runs, as JSON."""
+    """Print who is due, the ledger's rows and the runs, as JSON; Segment hears the rest before that."""
     from django.contrib.auth.models import User
 
+    from schedules.database.clock import SHARED_CLOCK
     from schedules.ledger import totals_of
     from schedules.models import ScheduledMessage, SendRun
+    from schedules.tracking import outbox
+
+    # As when the leases of those who were killed while they told have ended.
+    ScheduledMessage.objects.filter(segment_due_at__isnull=False).update(segment_due_at=SHARED_CLOCK)
+    outbox.flush()
 
     def rows() -> Iterator[dict[str, Any]]:
         for row in ScheduledMessage.objects.order_by().select_related("user"):
-            said = f"{row.reason}: {row.detail.get('said', '')}"
+            reason = f"{row.reason}: {row.detail.get('answer', '')}"
             address = row.user.email
-            yield {"uuid": str(row.pk), "to": address, "status": row.status, "reason": said, "attempts": row.attempts}
+            yield {"uuid": str(row.pk), "to": address, "status": row.status, "reason": reason, "attempts": row.attempts}
 
     runs = [
         {"finished": run.finished_at is not None, "stored": run.counts, "totals": totals_of(run).as_dict()}

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tests.segment_server import SegmentServer
 from tests.services.brokers import Broker
 from tests.services.databases import Database
 from tests.services.mail import REFUSED_DOMAIN, Accepted, MailServer
@@ -60,7 +61,10 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What the mail server received, what the ledger says, and what was done to them."""
+    """What the mail server received, what the ledger and Segment say, and what was done to them.
+
+    `told`: how often Segment took each event, by its id.
+    """
 
     database: str
     broker: str
@@ -68,6 +72,7 @@ class Result:
     accepted: list[Accepted]
     answers: Counter[str]
     ledger: Mapping[str, Any]
+    told: Counter[str]
     printed: str
     carried: list[str]
     kills: int
@@ -120,11 +125,14 @@ class Scenario:
     def __init__(self, database: Database, broker: Broker, size: Size, seed: int, folder: Path) -> None:
         self.database, self.broker, self.size, self.seed, self.folder = database, broker, size, seed, folder
         self.mail = MailServer(seed)
+        self.segment = SegmentServer()
+        self.segment.statuses = [503] * 4
         self.environment = {
             "DJANGO_SETTINGS_MODULE": "tests.services.settings",
             "DATABASE_URL": database.url,
             "CELERY_BROKER_URL": broker.url,
             "SERVICES_SMTP_PORT": str(self.mail.port),
+            "SERVICES_SEGMENT_URL": self.segment.url,
             "SERVICES_LEASE_SECONDS": str(size.lease_seconds),
             "SERVICES_RATE": str(size.rate or ""),
             "PYTHONWARNINGS": "ignore",
@@ -151,13 +159,15 @@ class Scenario:
                 self._wait_until_finalized(workers)
                 printed = "".join(self._output(one) for one in self._commands)
                 seconds = time.monotonic() - self._began
+            report = json.loads(self._inside("-m", "tests.services.inside", "report"))
             return Result(
                 database=self.database.name,
                 broker=self.broker.name,
                 seed=self.seed,
                 accepted=self.mail.accepted,
                 answers=self.mail.answers,
-                ledger=json.loads(self._inside("-m", "tests.services.inside", "report")),
+                ledger=report,
+                told=Counter(event["messageId"] for event in self.segment.events),
                 printed=printed,
                 carried=chaos.carried,
                 kills=workers.kills,
@@ -180,6 +190,7 @@ class Scenario:
             for service in (self.database, self.broker):
                 stack.callback(service.drop)
                 service.create()
+            stack.callback(self.segment.close)
             stack.callback(self.mail.stop)
             self.mail.start()
             yield

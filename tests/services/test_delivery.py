@@ -87,6 +87,7 @@ def test_a_worker_that_sleeps_through_its_lease_makes_one_copy(database, broker,
 def test_workers_share_the_rate_limit(database, broker, start):
     result = start(database, broker, LIMITED, lambda chaos: [])
     assert result.duplicates == 0
+    assert set(result.told.values()) == {1}
     processes = WORKERS * POOL
     for seconds in (0.5, 1, 2, 4, 8):
         # In so many seconds so many turns come, the borders counted; and each process may be late with one.
@@ -106,6 +107,7 @@ def assert_nothing_is_lost(result, size):
     assert len(rows) == size.messages
     assert {row["status"] for row in rows} == {"sent", "failed"}, "something is stuck"
     assert {row["to"] for row in rows if row["status"] == "sent"} == result.expected
+    assert set(result.told) == {f"edx.bi.email.sent:{row['uuid']}" for row in rows if row["status"] == "sent"}
     refusals = [row for row in rows if row["status"] == "failed"]
     assert len(refusals) == size.refused
     for row in refusals:

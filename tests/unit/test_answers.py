@@ -1,16 +1,23 @@
 """What a host answers is looked at where it comes in: each field's type, whose answer it is, whether waiting helps."""
 
 import http.client
+import sqlite3
 import urllib.error
+import xmlrpc.client
 from collections import UserDict
 from dataclasses import fields
 from datetime import UTC, date, datetime
 
+import grpc
+import httpx
+import pymongo.errors
 import pytest
 import requests
+from botocore.exceptions import ClientError
 from django.db import InterfaceError, OperationalError
 from django.utils.functional import lazystr
 from django.utils.safestring import SafeString, mark_safe
+from rest_framework.exceptions import APIException, NotFound, Throttled
 
 from schedules.exceptions import ConfigurationError, HostError
 from schedules.host import (
@@ -282,6 +289,58 @@ def answered(status, of=requests.HTTPError):
     return of(response=response)
 
 
+def named(*names, **fields):
+    """An error of a library that is not installed here: classes of these names, outermost last, with these fields."""
+    found = Exception
+    for name in reversed(names):
+        found = type(name, (found,), {})
+    error = found()
+    vars(error).update(fields)
+    return error
+
+
+def at_amazon(code, status=400):
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetItem")
+
+
+def at_httpx(status):
+    request = httpx.Request("POST", "https://lms.example.com")
+    return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
+
+
+def at_xmlrpc(status):
+    return xmlrpc.client.ProtocolError("lms.example.com/RPC2", status, "no", {})
+
+
+class GrpcError(grpc.RpcError):
+    """As a client of gRPC raises it: `code()` is a member of an enumeration."""
+
+    def __init__(self, code):
+        super().__init__()
+        self._code = code
+
+    def code(self):
+        return self._code
+
+
+class GrpcErrorWithoutCode(grpc.RpcError):
+    def code(self):
+        raise RuntimeError
+
+
+def sqlite_error(sql):
+    """What the driver itself raises."""
+    connection = sqlite3.connect(":memory:", timeout=0)
+    try:
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute(sql)
+    except sqlite3.Error as error:
+        return error
+    finally:
+        connection.close()
+    raise AssertionError(sql)
+
+
 AWAY = [
     ConnectionError(),
     ConnectionRefusedError(),
@@ -298,14 +357,42 @@ AWAY = [
     HostError("the LMS is restarting", is_temporary=True),
     caused_by(RuntimeError("the client says"), ConnectionResetError()),
     http.client.IncompleteRead(b""),
-    *(
-        type(name, (Exception,), {})()
-        for name in ("ReadTimeout", "ConnectError", "ServiceUnavailable", "AutoReconnect")
-    ),
+    http.client.CannotSendRequest("Request-sent"),
+    *(named(name) for name in ("ReadTimeout", "ConnectError", "ServiceUnavailable", "AutoReconnect")),
     EOFError(),  # of telnetlib's, ftplib's and the like
-    type("OperationalError", (Exception,), {})("server closed the connection"),  # a driver's own
     ExceptionGroup("both replicas", [ConnectionError(), TimeoutError()]),
+    # Wherever a library keeps the status of an answer
     answered(503, of=ForeignStatusError),  # no OSError, as that of httpx is none
+    at_httpx(503),
+    at_xmlrpc(503),
+    APIException(),
+    Throttled(),
+    named("ClientResponseError", status=503),  # aiohttp
+    named("TransportError", status_code=502),  # zeep
+    named("ApiException", status=429),  # Kubernetes
+    at_amazon("ServiceUnavailable", 503),
+    at_amazon("ProvisionedThroughputExceededException", 503),
+    at_amazon("ThrottlingException"),
+    at_amazon("TooManyRequestsException", 429),
+    GrpcError(grpc.StatusCode.UNAVAILABLE),
+    GrpcError(grpc.StatusCode.DEADLINE_EXCEEDED),
+    GrpcError(grpc.StatusCode.RESOURCE_EXHAUSTED),
+    GrpcError("StatusCode.UNAVAILABLE"),
+    # Without a status
+    httpx.ReadError(""),
+    httpx.WriteError(""),
+    httpx.RemoteProtocolError("gone"),
+    pymongo.errors.NotPrimaryError("stepped down"),
+    pymongo.errors.ServerSelectionTimeoutError(),
+    named("ReadOnlyError", "ResponseError", "RedisError"),
+    named("SERVER_DOWN", "LDAPError"),
+    named("NoBrokersAvailable", "KafkaError"),
+    # A database that the host asks itself
+    named("OperationalError"),
+    named("OperationalError", "DatabaseError", "Error"),
+    named("ReadOnlySqlTransaction", "InternalError", "DatabaseError", "Error", sqlstate="25006"),
+    caused_by(named("DBAPIError", "DatabaseError"), named("AdminShutdown", "OperationalError", sqlstate="57P01")),
+    sqlite_error("CREATE TABLE t (a)"),  # it is read-only
 ]
 WRONG_FOR_GOOD = [
     RuntimeError(),
@@ -318,6 +405,18 @@ WRONG_FOR_GOOD = [
     HostError("there is no such course"),
     ExceptionGroup("one of them for good", [ConnectionError(), KeyError(1)]),
     caused_by(HostError("there is no such course"), ConnectionError()),
+    at_httpx(404),
+    at_xmlrpc(404),
+    NotFound(),
+    named("ClientResponseError", status=404),
+    named("ApiException", status=True),
+    at_amazon("ResourceNotFoundException"),
+    GrpcError(grpc.StatusCode.NOT_FOUND),
+    GrpcErrorWithoutCode(),
+    sqlite_error("SELECT a FROM nothing"),
+    named("ProgrammingError", "DatabaseError", "Error"),
+    named("UndefinedTable", "ProgrammingError", "DatabaseError", "Error", sqlstate="42P01"),
+    caused_by(named("DBAPIError", "OperationalError"), named("UndefinedColumn", "OperationalError", sqlstate="42703")),
 ]
 
 

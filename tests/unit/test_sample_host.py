@@ -62,5 +62,7 @@ def test_the_sample_host_answers_every_question_that_it_must():
     assert host.enrollments([key, (1, "maps")]) == {
         key: Enrollment(user_id=1, course_id="garden", mode="audit", is_active=True, created=started(3))
     }
-    assert host.course_links([key]) == {key: CourseLinks(home="/learn/garden/", upgrade="/learn/garden/buy")}
+    assert host.course_links([key, (1, "unknown")]) == {
+        key: CourseLinks(home="/learn/garden/", upgrade="/learn/garden/buy")
+    }
     assert host.dashboard_url(1) == "/my-courses"

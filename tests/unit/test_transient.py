@@ -14,8 +14,8 @@ from django.db import (
     connections,
 )
 
-from schedules.database.transient import is_transient, outlast
-from schedules.models import ScheduledMessage
+from schedules.database.transient import MAX_SECONDS_FOR_HOST, is_transient, outlast
+from schedules.exceptions import HostError, TaskFailed
 
 
 class DriverError(Exception):
@@ -104,6 +104,45 @@ def test_sqlite_says_so_by_its_result_code(tmp_path):
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ReadOnlySqlTransaction", True),
+        ("AdminShutdown", True),
+        ("CannotConnectNow", True),
+        ("OperationalError", True),  # nobody answered
+        ("UndefinedTable", False),
+        ("InvalidPassword", False),
+    ],
+)
+def test_an_error_of_psycopg_means_the_same_where_django_is_not_asked(name, expected):
+    errors = pytest.importorskip("psycopg.errors")
+    assert is_transient(getattr(errors, name)("no")) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "expected"),
+    [
+        ("OperationalError", 2003, True),
+        ("OperationalError", 1290, True),
+        ("InternalError", 1792, True),
+        ("InterfaceError", 0, True),
+        ("OperationalError", 1054, False),
+        ("OperationalError", 1045, False),
+        ("ProgrammingError", 1146, False),
+    ],
+)
+def test_so_does_one_of_pymysql(name, number, expected):
+    errors = pytest.importorskip("pymysql.err")
+    assert is_transient(getattr(errors, name)(number, "the --read-only option, or another")) is expected
+
+
+def test_the_number_of_a_socket_is_none_of_a_database():
+    error = InterfaceError("closed")
+    error.__cause__ = OSError(1045, "no number of MySQL's")
+    assert is_transient(error)
+
+
 @pytest.mark.parametrize("error", [OperationalError("server closed the connection"), InterfaceError("closed")])
 def test_without_a_code_it_is_the_connection_and_a_new_one_may_do(error):
     assert is_transient(error)
@@ -124,18 +163,26 @@ class Connection:
         self.closed += 1
 
 
-class ToLedger:
-    def db_for_write(self, model, **hints):
-        return "ledger"
+@pytest.fixture
+def database():
+    """A function that returns a connection to a further database."""
+    made = []
+
+    def connect(alias):
+        made.append(alias)
+        connections.databases[alias] = {**connections.databases["default"]}
+        connections[alias] = Connection(alias)
+        return connections[alias]
+
+    yield connect
+    for alias in made:
+        del connections[alias]
+        del connections.databases[alias]
 
 
 @pytest.fixture
-def ledger(settings):
-    """The connection to the ledger's database, which is one of its own."""
-    settings.DATABASE_ROUTERS = [ToLedger()]
-    connections["ledger"] = connection = Connection("ledger")
-    yield connection
-    del connections["ledger"]
+def ledger(database):
+    return database("ledger")
 
 
 @pytest.fixture
@@ -162,27 +209,57 @@ def failing(*errors):
 READ_ONLY = caused(InternalError("cannot execute UPDATE in a read-only transaction"), sqlstate="25006")
 
 
-def test_it_is_tried_again_over_a_new_connection_to_the_database_that_failed(ledger, naps):
-    assert outlast(failing(READ_ONLY, OperationalError("gone")), ScheduledMessage, 60) == "done"
+def test_it_is_tried_again_over_new_connections_for_nobody_knows_whose_broke(ledger, database, naps):
+    lms = database("lms")
+    assert outlast(failing(READ_ONLY, OperationalError("gone")), 60) == "done"
     assert len(naps) == 2
-    assert ledger.closed == 2
+    assert ledger.closed == lms.closed == 2
+
+
+def meant_by(error, cls, **more):
+    """One of ours that stands for the error, without its words."""
+    try:
+        raise error
+    except Exception as caught:  # noqa: BLE001
+        try:
+            raise cls(caught if cls is TaskFailed else "no", **more) from None
+        except Exception as ours:  # noqa: BLE001 - it is what was asked for
+            return ours
+
+
+def test_what_ours_stands_for_decides(ledger):
+    gone = OperationalError("gone")
+    assert is_transient(meant_by(gone, HostError, is_temporary=True))
+    assert is_transient(meant_by(gone, TaskFailed))
+    assert is_transient(meant_by(meant_by(gone, HostError, is_temporary=True), TaskFailed))
+    assert not is_transient(meant_by(gone, HostError)), "the host says that it stays so"
+    assert not is_transient(meant_by(ConnectionError(), HostError, is_temporary=True)), "it is no database"
+    assert not is_transient(meant_by(DataError("too long"), TaskFailed))
+
+
+def test_the_database_of_a_host_is_waited_for_a_little(ledger, naps):
+    away = meant_by(OperationalError("gone"), HostError, is_temporary=True)
+    assert outlast(failing(away, away), 60) == "done"
+    with pytest.raises(HostError):
+        outlast(failing(*[away] * 100), 600)
+    assert sum(naps) == 2 + MAX_SECONDS_FOR_HOST
 
 
 def test_patience_ends_and_the_last_error_is_told(ledger, naps):
     with pytest.raises(InternalError):
-        outlast(failing(*[READ_ONLY] * 100), ScheduledMessage, 4)
+        outlast(failing(*[READ_ONLY] * 100), 4)
     assert sum(naps) == 4
 
 
 def test_what_waiting_cannot_mend_is_told_at_once(ledger, naps):
     with pytest.raises(DataError):
-        outlast(failing(DataError("too long")), ScheduledMessage, 60)
+        outlast(failing(DataError("too long")), 60)
     assert naps == []
 
 
 def test_within_a_transaction_nothing_can_be_tried_again(ledger, naps):
     ledger.in_atomic_block = True
     with pytest.raises(InternalError):
-        outlast(failing(READ_ONLY), ScheduledMessage, 60)
+        outlast(failing(READ_ONLY), 60)
     assert naps == []
     assert ledger.closed == 0

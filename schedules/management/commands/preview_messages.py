@@ -6,12 +6,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from schedules import api, previewing
 from schedules.conf import conf
-from schedules.management.arguments import refusals
+from schedules.database.transient import is_transient
+from schedules.management.base import SchedulesCommand
 from schedules.message_types import messages
 from schedules.previewing import Preview, gallery
 from schedules.values.languages import has_words
@@ -19,7 +20,7 @@ from schedules.values.languages import has_words
 DEFAULT_DIRECTORY = "previews"
 
 
-class Command(BaseCommand):
+class Command(SchedulesCommand):
     help = "Write every message, in every language and variant, to a gallery for the browser. Sends nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,13 +44,14 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         directory = Path(options["output"])
         try:
-            with refusals():
-                conf.validate()
-                site = api.find_site(options["site"]) if options["site"] else None
-                previews, failures = gallery.render(
-                    options["message"] or sorted(messages()), options["language"] or previewing.languages(), site
-                )
+            conf.validate()
+            site = api.find_site(options["site"]) if options["site"] else None
+            previews, failures = gallery.render(
+                options["message"] or sorted(messages()), options["language"] or previewing.languages(), site
+            )
         except DatabaseError as error:  # the switch for debugging is asked for there
+            if is_transient(error):
+                raise
             raise CommandError(f"The database cannot be read ({error}); run manage.py migrate.") from error
         try:
             page = gallery.write(directory, previews)

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from schedules.ledger.retention import MIN_DAYS, prune_messages, prune_runs
 from schedules.management import arguments
+from schedules.management.base import SchedulesCommand
 
 #: About as long as calendars go back.
 _MAX_DAYS = 36_500
 
 
-class Command(BaseCommand):
+class Command(SchedulesCommand):
     help = "Delete finalized messages, and runs without messages, that are older than some days."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from schedules import api
-from schedules.management.arguments import refusals
+from schedules.management.base import SchedulesCommand
 
 
-class Command(BaseCommand):
+class Command(SchedulesCommand):
     help = "Hand out again what nobody answers for: due retries, dead workers' messages, what the broker lost."
 
-    @refusals()
     def handle(self, **options: Any) -> None:
         api.recover()

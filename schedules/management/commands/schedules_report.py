@@ -6,12 +6,13 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.core.management.base import CommandError, no_translations
 from django.utils import timezone
 
 from schedules import api
 from schedules.conf import conf
 from schedules.management import arguments
+from schedules.management.base import SchedulesCommand
 from schedules.management.columns import in_columns
 from schedules.reporting import ReportScope, comparison, tables
 from schedules.reporting.choices import known_messages, usual_first_day
@@ -22,7 +23,7 @@ from schedules.values.days import day_of
 from schedules.values.outcomes import Totals
 
 
-class Command(BaseCommand):
+class Command(SchedulesCommand):
     help = "Say what became of a site's messages: the page Reports of the admin, on a terminal."
     requires_system_checks = []
 
@@ -50,11 +51,10 @@ class Command(BaseCommand):
 
     @no_translations
     def handle(self, **options: Any) -> None:
-        with arguments.refusals():
-            conf.validate()
-            scope = scope_of(options)
-            is_comparing = options["csv"] == "comparison" if options["csv"] else options["compare"]
-            compared = comparison.compare(scope, timezone.now()) if is_comparing else None
+        conf.validate()
+        scope = scope_of(options)
+        is_comparing = options["csv"] == "comparison" if options["csv"] else options["compare"]
+        compared = comparison.compare(scope, timezone.now()) if is_comparing else None
         if options["csv"] and compared:
             self.stdout.write(tables.to_csv(tables.comparison_table(compared)), ending="")
             return
@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
 
 def scope_of(options: Mapping[str, Any]) -> ReportScope:
-    """What the options ask for. Raises what `arguments.refusals()` is for, or `CommandError`."""
+    """What the options ask for. Raises what a command refuses."""
     site = api.find_site(options["site_domain"])
     last = arguments.day(options["to"]) if options["to"] else day_of(timezone.now(), conf.time_zone)
     first = arguments.day(options["from"]) if options["from"] else usual_first_day(last)

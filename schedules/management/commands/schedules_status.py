@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.core.management.base import CommandError, no_translations
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
@@ -14,12 +14,13 @@ from schedules import api
 from schedules.conf import conf
 from schedules.ledger.status import LastRun, SiteStatus, TypeStatus, site_status
 from schedules.management import arguments
+from schedules.management.base import SchedulesCommand
 from schedules.management.columns import by_reason, in_columns
 
 COLUMNS = ("type", "find", "send", "last run for", "finished", "found", "already sent", "sent", "skipped", "failed")
 
 
-class Command(BaseCommand):
+class Command(SchedulesCommand):
     help = "Say how a site's messages fare; exit status 1 when somebody must look."
     requires_system_checks = []
 
@@ -29,9 +30,8 @@ class Command(BaseCommand):
 
     @no_translations
     def handle(self, **options: Any) -> None:
-        with arguments.refusals():
-            conf.validate()
-            status = site_status(api.find_site(options["site_domain"]), timezone.now())
+        conf.validate()
+        status = site_status(api.find_site(options["site_domain"]), timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps(status.as_dict(), cls=DjangoJSONEncoder, indent=2))
         else:
