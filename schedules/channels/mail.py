@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 import smtplib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -26,8 +25,6 @@ from schedules.values.headers import keep_whole
 from schedules.values.links import ascii_address
 from schedules.values.outcomes import FailReason, SkipReason
 from schedules.values.text import one_line
-
-_BLANKS = re.compile(r"\s+")
 
 
 class MailChannel(EmailChannelMixin, Channel):
@@ -200,4 +197,4 @@ def _is_alive(backend: Any) -> bool:
 
 
 def _in_one_line(text: str) -> str:
-    return one_line(_BLANKS.sub(" ", text))
+    return one_line(" ".join(text.split()))
