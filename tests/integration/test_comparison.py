@@ -457,7 +457,7 @@ def test_a_large_group_is_sampled_by_whole_bins(site):
 
 @pytest.mark.slow
 def test_one_bin_is_compared_however_large_it_is(site):
-    bin_of_all = [User(username=f"learner{number}", pk=BINS * number) for number in range(1, 20_002)]
+    bin_of_all = [User(username=f"one-of-bin-0-{number}", pk=BINS * number) for number in range(1, 20_002)]
     learners = [user.pk for user in User.objects.bulk_create(bin_of_all)] + make_learners(BINS)
     hold_back(site, learners)
     found = compare(scope_of(site), NOW, FakeHost(progress=did(learners)))
