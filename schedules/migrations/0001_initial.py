@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                 ('enrolled_at', models.DateTimeField(blank=True, help_text='When the learner enrolled, the last time if more than once.', verbose_name='enrolled')),
                 ('start_date', models.DateTimeField(db_index=True, help_text="When the learner could begin: their enrollment or the course's start.", verbose_name='start')),
                 ('upgrade_deadline', models.DateTimeField(blank=True, db_index=True, help_text='Empty: there is none.', null=True, verbose_name='upgrade deadline')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='schedules', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
             ],
             options={
                 'verbose_name': 'schedule',
@@ -234,7 +234,7 @@ class Migration(migrations.Migration):
                 ('google_due_at', models.DateTimeField(db_index=True, editable=False, null=True)),
                 ('schedule', models.ForeignKey(blank=True, help_text='Set only if the message is about one course.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='schedules.schedule', verbose_name='schedule')),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scheduled_messages', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='learner')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='schedules.sendrun', verbose_name='run')),
             ],
             options={

@@ -82,10 +82,7 @@ class ScheduledMessage(models.Model):
     run = models.ForeignKey(SendRun, on_delete=models.CASCADE, related_name="messages", verbose_name=_("run"))
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", verbose_name=_("site"))
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
-        related_name="scheduled_messages",
-        verbose_name=_("learner"),
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
     )
     schedule = models.ForeignKey(
         Schedule,

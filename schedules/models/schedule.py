@@ -29,7 +29,7 @@ class Schedule(TimeStampedModel):
     START_FIELD = "start_date"
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="schedules", verbose_name=_("learner")
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("learner")
     )
     course_id = ExactCharField(_("course"), max_length=255)
     org = ExactCharField(_("organization"), max_length=255)
