@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('deadline_days', models.PositiveSmallIntegerField(default=21, help_text="Days from the learner's start to their upgrade deadline.", verbose_name='deadline in days')),
                 ('opt_out', models.BooleanField(default=False, help_text='Set no upgrade deadlines here.', verbose_name='no deadline')),
                 ('course_id', schedules.models.fields.ExactCharField(db_index=True, max_length=255, verbose_name='course')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
             ],
             options={
                 'verbose_name': 'upgrade deadline: course',
@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 ('change_date', models.DateTimeField(auto_now_add=True, verbose_name='Change date')),
                 ('enabled', models.BooleanField(default=False, verbose_name='Enabled')),
                 ('deadline_days', models.PositiveSmallIntegerField(default=21, help_text="Days from the learner's start to their upgrade deadline.", verbose_name='deadline in days')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
             ],
             options={
                 'verbose_name': 'upgrade deadline: platform',
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 ('message_type', schedules.models.fields.ExactCharField(max_length=50, verbose_name='message type')),
                 ('enqueue', models.BooleanField(default=False, verbose_name='find learners')),
                 ('deliver', models.BooleanField(default=False, verbose_name='send')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 ('deadline_days', models.PositiveSmallIntegerField(default=21, help_text="Days from the learner's start to their upgrade deadline.", verbose_name='deadline in days')),
                 ('opt_out', models.BooleanField(default=False, help_text='Set no upgrade deadlines here.', verbose_name='no deadline')),
                 ('org_id', schedules.models.fields.ExactCharField(db_index=True, max_length=255, verbose_name='organization')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
             ],
             options={
                 'verbose_name': 'upgrade deadline: organization',
@@ -165,7 +165,7 @@ class Migration(migrations.Migration):
                 ('enqueue_course_update', models.BooleanField(default=False, verbose_name='find learners: course update')),
                 ('deliver_course_update', models.BooleanField(default=False, verbose_name='send: course update')),
                 ('hold_back_ratio', models.FloatField(default=0, help_text='Share of learners, from 0 to 1, who get no schedule so that they can be compared.', validators=[django.core.validators.MinValueValidator(0, 'The ratio is a number from 0 (nobody) to 1 (everybody).'), django.core.validators.MaxValueValidator(1, 'The ratio is a number from 0 (nobody) to 1 (everybody).')], verbose_name='hold-back ratio')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={
@@ -266,7 +266,7 @@ class Migration(migrations.Migration):
                 ('waffle_flag', schedules.models.fields.ExactCharField(db_index=True, max_length=100, verbose_name='flag')),
                 ('override_choice', models.CharField(choices=[('on', 'On'), ('off', 'Off')], default='on', max_length=3, verbose_name='answer')),
                 ('course_id', schedules.models.fields.ExactCharField(db_index=True, max_length=255, verbose_name='course')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
             ],
             options={
                 'verbose_name': 'flag override: course',
@@ -284,7 +284,7 @@ class Migration(migrations.Migration):
                 ('waffle_flag', schedules.models.fields.ExactCharField(db_index=True, max_length=100, verbose_name='flag')),
                 ('override_choice', models.CharField(choices=[('on', 'On'), ('off', 'Off')], default='on', max_length=3, verbose_name='answer')),
                 ('org', schedules.models.fields.ExactCharField(db_index=True, max_length=255, verbose_name='organization')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
             ],
             options={
                 'verbose_name': 'flag override: organization',
@@ -305,7 +305,7 @@ class Migration(migrations.Migration):
                 ('subject', models.CharField(blank=True, help_text="One line. Leave empty to use the template's.", max_length=150, verbose_name='subject')),
                 ('intro', models.TextField(blank=True, help_text="The first paragraph, in plain text or Markdown. Leave empty to use the template's.", validators=[django.core.validators.MaxLengthValidator(3000)], verbose_name='intro')),
                 ('button_label', models.CharField(blank=True, help_text="The text on the button. Leave empty to use the template's.", max_length=40, verbose_name='call to action')),
-                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
+                ('changed_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Changed by')),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site', verbose_name='site')),
             ],
             options={

@@ -10,6 +10,7 @@ import hashlib
 from typing import Any, Self
 
 from config_models.models import ConfigurationModel
+from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -21,6 +22,17 @@ from schedules.models.fields import ExactCharField
 
 class FreshConfiguration(ConfigurationModel):
     """A configuration whose current row is always read afresh."""
+
+    # As the library has it, but that it takes no name on the user: a host may have a model of the same name.
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        # Translators: the staff member who changed a configuration.
+        verbose_name=_("Changed by"),
+    )
 
     class Meta(ConfigurationModel.Meta):
         abstract = True
