@@ -142,7 +142,8 @@ def enqueue_day(
     up wrongly, `HostError` when the host fails at what concerns the whole site, and the database's error, or a
     `TaskFailed` for it, when the database stays away; what was begun is recovered.
     """
-    recover()
+    conf.validate()
+    tasks.reclaim()
     reports = _reports(message_type, site, today, origin, day_offsets)
     try:
         _check_site(reports, site)
@@ -154,6 +155,7 @@ def enqueue_day(
     with batch.around(batch.show_message, show_message):
         for report in reports:
             _enqueue(report)
+    tasks.enqueue_tracking()
     return reports
 
 
@@ -172,7 +174,8 @@ def send_tests(
 
     A channel that is in trouble is tried again: whoever tests it may have mended it.
     """
-    recover()
+    conf.validate()
+    tasks.reclaim()
     reports = _reports(message_type, site, today, origin, day_offsets)
     _check_site(reports, site)
     channel_trouble.allow_trial(conf.default_channel, now)

@@ -90,7 +90,7 @@ def check_templates(**_: Any) -> Iterator[CheckMessage]:
         elif problem is None and not path.endswith("/words.txt"):  # E006 asks for the words
             yield Error(
                 f"The message {name!r} has no template {path}.",
-                hint="Write it, or take the day out of SCHEDULES['RECURRING_NUDGE_DAYS'].",
+                hint="Write it, or take its message type or day out of SCHEDULES.",
                 id="schedules.E002",
             )
 
@@ -244,6 +244,17 @@ def check_google_analytics(**_: Any) -> Iterator[CheckMessage]:
             hint="Set both GOOGLE_ANALYTICS_ACCOUNT, as G-…, and GOOGLE_ANALYTICS_API_SECRET; or only one of them in "
             "the settings and the other in each site's values, and silence this check.",
             id="schedules.W010",
+        )
+
+
+@_check()
+def check_segment(**_: Any) -> Iterator[CheckMessage]:
+    """The write key is one that a request can carry."""
+    if re.search(r"[^!-~]", conf.segment_key):
+        yield Warning(
+            "LMS_SEGMENT_KEY has a blank or a character that is not ASCII, so Segment hears of nothing.",
+            hint="Copy the write key of the source from Segment.",
+            id="schedules.W008",
         )
 
 

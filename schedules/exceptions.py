@@ -17,6 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from schedules.values.text import without_addresses
 
+#: As long a word as the ledger keeps.
+MAX_REASON_CHARACTERS = 50
+
 
 class ConfigurationError(ImproperlyConfigured):
     """The app, a site or the host is set up wrongly: stop before any e-mail. Not a `SchedulesError`."""
@@ -30,8 +33,8 @@ class SkipRecipient(SchedulesError):
     """Expected: this learner gets no message today. Record `reason`, a `SkipReason` or a host's own, and go on."""
 
     def __init__(self, reason: str) -> None:
-        if not (isinstance(reason, str) and reason):
-            raise TypeError(f"SkipRecipient() has the reason {reason!r}; give a word such as 'no-highlights'.")
+        if not (isinstance(reason, str) and 0 < len(reason) <= MAX_REASON_CHARACTERS):
+            raise TypeError(f"SkipRecipient() has the reason {reason!r:.100}; give a word such as 'no-highlights'.")
         super().__init__(reason)
         self.reason = reason
 

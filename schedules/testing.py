@@ -122,7 +122,7 @@ class HostContract:
             assert isinstance(link, str), f"{link!r} is no path and no URL"
             assert link
 
-    def test_the_site_of_an_enrollment_is_an_id_or_null(self) -> None:
+    def test_the_site_of_an_enrollment_is_an_id_or_none(self) -> None:
         assert isinstance(self.asked.enrollment_site_id(*self.key), int | None)
 
     def test_many_keys_cost_no_more_queries_than_one(self) -> None:

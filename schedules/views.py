@@ -153,14 +153,14 @@ class PixelAndRecord(Afterwards, HttpResponse):
 @transaction.non_atomic_requests
 @never_cache
 @require_safe
-def click(request: HttpRequest, token: str, way: str) -> HttpResponse:
+def click(request: HttpRequest, token: str, page_path: str) -> HttpResponse:
     """On to the page that a link in a message leads to, by way of the ledger.
 
     A token that is not ours, or damaged, counts for nothing and still leads on, to a page of this site alone: the one
     that the link names, or the dashboard where that is none. So nobody can make of it a link to elsewhere.
     """
     found = first_party.read_click(token)
-    path = first_party.landing_path(way)
+    path = first_party.landing_path(page_path)
     query = f"?{query}" if (query := request.META.get("QUERY_STRING")) else ""
     if found is None and not is_valid_path(path, getattr(request, "urlconf", None)):
         path, query = _dashboard_url(request), ""

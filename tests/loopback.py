@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,11 +27,15 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 class LoopbackServer:
-    """Takes what is posted to it. `statuses`: its next answers; with `hangs` it is silent until told to stop."""
+    """Takes what is posted to it. `statuses`: its next answers; with `hangs` it is silent until told to stop.
+
+    With `drips` it takes everything, and never ends its answer until told to stop. `hears` is called at each request.
+    """
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.hangs = False
+        self.hangs = self.drips = False
+        self.hears: Callable[[], Any] = lambda: None
         self.request_count = 0
         self.connection_count = 0
         self._waking = threading.Event()
@@ -60,6 +64,7 @@ class LoopbackServer:
 
     def answer(self, request: BaseHTTPRequestHandler, body: Any) -> None:
         self.request_count += 1
+        self.hears()
         if self.hangs:
             self._waking.wait()
             request.close_connection = True
@@ -67,6 +72,13 @@ class LoopbackServer:
         status = self.statuses.pop(0) if self.statuses else self.take(request, body)
         answer = b"" if status == 204 else json.dumps({"success": status == 200}).encode()
         request.send_response(status)
+        if self.drips:
+            request.send_header("Content-Length", "100000")
+            request.end_headers()
+            request.wfile.flush()
+            self._waking.wait()
+            request.close_connection = True
+            return
         request.send_header("Content-Length", str(len(answer)))
         request.end_headers()
         request.wfile.write(answer)

@@ -52,7 +52,7 @@ def add(directory: Path, letter: Letter, document: str) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with _alone_in(directory):
         can_append = _is_current(directory) and not (directory / letter.file).exists()
-        _replace(directory / letter.file, document + _note(letter))
+        _replace(directory / letter.file, document + _summary(letter))
         if not (can_append and _append(directory / INDEX, letter)):
             _replace(directory / INDEX, _page(directory))
         _mark_current(directory)
@@ -137,7 +137,7 @@ def _row(letter: Letter) -> str:
     )
 
 
-def _note(letter: Letter) -> str:
+def _summary(letter: Letter) -> str:
     """The last line of an e-mail's file: what the index says of it, in a comment that nothing in it can end."""
     return _NOTE.format(json.dumps(asdict(letter)).translate(_NO_MARKUP))
 

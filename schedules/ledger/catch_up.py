@@ -1,7 +1,7 @@
 """Which days a daily run does: those that were missed, oldest first, then today.
 
-The memory is `SendRun`. Only runs for the day on which they began move it (behavior 6.7): a run for another day,
-asked for with `--date`, says nothing about whether the days between were run.
+`SendRun` knows them. Only runs for the day on which they began count (behavior 6.7): a run for another day, asked for
+with `--date`, says nothing about whether the days between were run.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ def days_to_run(site_id: int, message_type: str, today: date) -> list[date]:
     runs = SendRun.objects.filter(site_id=site_id, message_type=message_type, date__lte=today).order_by("-date")
     recent = list(_past_runs(runs.filter(date__gte=first)))
     zone = conf.time_zone
-    memory = last_day(recent, zone)
-    if memory is None:
+    last_run_day = last_day(recent, zone)
+    if last_run_day is None:
         # Rows are read one by one, and the first will do but for those that were asked for with --date.
-        memory = last_day(_past_runs(runs.filter(date__lt=first, finished_at__isnull=False)), zone)
-    return [*missed_days(recent, memory, first, today), today]
+        last_run_day = last_day(_past_runs(runs.filter(date__lt=first, finished_at__isnull=False)), zone)
+    return [*missed_days(recent, last_run_day, first, today), today]
 
 
 def last_day(runs: Iterable[PastRun], zone: BaseTzInfo) -> date | None:
-    """The memory: the last day that was run on that day, or `None`. `runs` are the newest first."""
+    """The last day that was run on that day, or `None`. `runs` are the newest first."""
     return next((run.date for run in runs if run.is_finished and run.is_for_its_day(zone)), None)
 
 
-def missed_days(runs: Iterable[PastRun], memory: date | None, first: date, today: date) -> list[date]:
+def missed_days(runs: Iterable[PastRun], last_run_day: date | None, first: date, today: date) -> list[date]:
     """The days from `first` until before `today` that are to be done, oldest first.
 
-    These are the days after the `memory`, and those with a day offset that was begun and never finished. Without
-    a memory nothing was missed: the first run ever floods nobody.
+    These are the days after `last_run_day`, and those with a day offset that was begun and never finished. Where that
+    is `None`, nothing was missed: the first run ever floods nobody.
     """
     done = {(run.date, run.day_offset) for run in runs if run.is_finished}
     begun = {run.date for run in runs if (run.date, run.day_offset) not in done}
     span = [first + timedelta(days=number) for number in range((today - first).days)]
-    return [day for day in span if day in begun or (memory is not None and day > memory)]
+    return [day for day in span if day in begun or (last_run_day is not None and day > last_run_day)]
 
 
 def _past_runs(runs: QuerySet[SendRun]) -> Iterator[PastRun]:

@@ -210,7 +210,7 @@ def record_engagement(uuid: UUID, engagement: Engagement, now: datetime, *, is_f
 
 @outlasting
 def release(leased: Collection[ScheduledMessage], now: Instant) -> None:
-    """Return those of a lease that were not tried; they are taken over at once. What others hold by now is theirs."""
+    """Return those of a lease that were not tried; they are reclaimed at once. What others hold by now is theirs."""
     _held(leased).update(status=Status.CLAIMED, lease=None, leased_until=now, attempts=F("attempts") - 1)
 
 

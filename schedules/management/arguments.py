@@ -44,7 +44,7 @@ def _iso_day(given: str) -> date:
 day = _type(
     _iso_day,
     lambda found: FIRST_DATE <= found <= LAST_DATE,
-    "a day of the calendar as YYYY-MM-DD, such as 2026-03-09",
+    f"a day of the calendar as YYYY-MM-DD, from {FIRST_DATE} to {LAST_DATE}, such as 2026-03-09",
 )
 address = _type(
     str, lambda text: is_for_channel(text, conf.default_channel), "one e-mail address, such as me@example.com"

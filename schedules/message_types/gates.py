@@ -65,7 +65,11 @@ def _of_host() -> tuple[list[Gate], list[str]]:
     problems: list[str] = []
     for path in conf.gates:
         try:
-            made.append(imported("GATES", path, Gate)())  # type: ignore[type-abstract]
+            gate = imported("GATES", path, Gate)  # type: ignore[type-abstract]
+            if missing := sorted(getattr(gate, "__abstractmethods__", ())):
+                problems.append(f"The gate {path} says nothing about {', '.join(missing)}.")
+                continue
+            made.append(gate())
         except ConfigurationError as error:
             problems.append(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a host's code raises
@@ -108,11 +112,18 @@ def _texts_problem(gate: Gate) -> str:
             f"has the reason {reason!r}; give words of small letters and digits, with hyphens between them, "
             f"{_MAX_REASON_CHARACTERS} characters at most."
         )
-    missing = [name for name in ("summary", "remedy") if not isinstance(getattr(gate, name, None), str | Promise)]
+    missing = [name for name in ("summary", "remedy") if not _is_text(getattr(gate, name, None))]
     return f"says nothing about {' and '.join(missing)}." if missing else ""
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | Promise) and bool(str(value).strip())
+
+
 def _types_problem(gate: Gate) -> str:
+    is_silent, look = getattr(gate, "is_silent", None), getattr(gate, "look", None)
+    if not (isinstance(is_silent, bool) and callable(look)):
+        return f"has is_silent {is_silent!r} and look {look!r}; give True or False, and a method."
     keys: Any = gate.message_types
     if not isinstance(keys, tuple | list | set | frozenset):
         return f"has the message_types {keys!r}; give a tuple of keys of message types."

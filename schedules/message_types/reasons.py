@@ -43,6 +43,9 @@ OTHERS: Mapping[str, Reason] = {
     ),
     FailReason.HOST_ERROR: Reason(_("The learning platform could not answer."), _LOOK),
     FailReason.GATE_ERROR: Reason(_("A gate could not answer."), _("Correct the gate, and run the day again.")),
+    FailReason.MESSAGE_TYPE_ERROR: Reason(
+        _("A message type could not answer."), _("Correct the message type, and run the day again.")
+    ),
     FailReason.TEMPLATE_MISSING: Reason(
         _("The message has no template."), _("Run manage.py check, which names it, and run the day again.")
     ),
@@ -71,13 +74,13 @@ def sentence(reason: str, detail: Any = None) -> str:
     seen: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
     gates = all_gates()
     if reason in gates:
-        return _said_by(lambda: gates[reason].explain(seen), reason)
+        return _said_by(lambda: gates[reason].explain(seen), summary(reason))
     if reason not in OTHERS:
         return reason
     text = summary(reason)
     because = str(seen.get("because", ""))
     if because in gates:
-        text = f"{text} {_said_by(lambda: gates[because].explain(seen), because)}"
+        text = f"{text} {_said_by(lambda: gates[because].explain(seen), summary(because))}"
     return f"{text} {seen['answer']}" if seen.get("answer") else text
 
 

@@ -142,6 +142,8 @@ def _offsets_problem(resolver: type[Resolver]) -> str:
     for name, days in (("day offsets", offsets), ("further day offsets", resolver.further_day_offsets)):
         if not (isinstance(days, tuple | list) and all(map(_is_offset, days)) and len(set(days)) == len(days)):
             return f"has the {name} {days!r}; give a tuple of different whole numbers from -{MAX_DAYS} to {MAX_DAYS}."
+    if not offsets:
+        return f"The message type {resolver.key!r} has no day offsets; give one at least, such as (-1,)."
     if 0 in offsets and resolver.date_field == "start_date":
         return (
             "is due on the day of the start (day offset 0): whoever enrolls after that day's run would never get it. "

@@ -6,10 +6,11 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from traceback import walk_tb
 from typing import Any
 
 import attr
-from django.template import TemplateSyntaxError
+from django.template import Template, TemplateSyntaxError
 from django.utils import timezone
 from edx_ace import ace
 from edx_ace.channel import ChannelType
@@ -116,11 +117,20 @@ def hand_over(message: ScheduleMessage) -> None:
         if not message.is_taken:
             if is_transient(error):  # a policy's or a template's question to the database
                 raise DeliveryError(FailReason.CHANNEL_ERROR, type(error).__name__, is_temporary=True) from error
+            if name := _template_of(error):
+                raise DeliveryError(FailReason.TEMPLATE_ERROR, f"{name}: {type(error).__name__}") from error
             raise faults.delivery_error(error, message.recipient.email_address or "") from error
         # Who was told that it was sent could not bear it; sent it is.
         log.error("Channel failed at message %s: %s", message.uuid, redacted_traceback(error))
     if not message.is_taken:
         _explain(message)
+
+
+def _template_of(error: BaseException) -> str:
+    """Which template was rendered when it was raised, an included one too; empty where none was."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    rendering = [frame.f_locals["self"] for frame in frames if frame.f_code is Template.render.__code__]
+    return str(rendering[-1].name) if rendering else ""
 
 
 def _explain(message: ScheduleMessage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils import translation
@@ -9,7 +11,14 @@ from django.utils import translation
 from schedules import ledger
 from schedules.conf import conf
 from schedules.custom_text import BatchWords
-from schedules.exceptions import DeliveryError, SkipRecipient
+from schedules.exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    HostError,
+    SchedulesError,
+    SkipRecipient,
+    redacted_traceback,
+)
 from schedules.message_types.deciding import Decision
 from schedules.message_types.resolver import Resolver
 from schedules.sending.ace import QuietRecipient, ScheduleMessage, ScheduleMessageType
@@ -18,10 +27,13 @@ from schedules.sending.links import tracking_context, unsubscribe_url
 from schedules.sending.translated import is_translated
 from schedules.unsubscribe.links import list_headers
 from schedules.values.addresses import sendable
+from schedules.values.answers import is_outage
 from schedules.values.headers import FEEDBACK_ID, WholeHeader
 from schedules.values.languages import SOURCE
 from schedules.values.links import ascii_address, host_name
 from schedules.values.outcomes import FailReason, SkipReason
+
+log = logging.getLogger(__name__)
 
 #: What edx-ace itself adds to a message and its context.
 _NAMES_OF_ACE = frozenset({"message", "channel", "recipient", "uuid", "send_uuid", "expiration_time"})
@@ -74,11 +86,24 @@ def compose(
 
 
 def _own_context(resolver: Resolver, decision: Decision) -> dict[str, Any]:
-    context = resolver.context(decision.courses)
+    """What the message type says. Raises `DeliveryError` for its faults, and a temporary `HostError` for an outage."""
+    whose = f"context() of {resolver.key}"
+    try:
+        context: Any = resolver.context(decision.courses)
+    except (SchedulesError, ConfigurationError):
+        raise
+    except Exception as error:
+        if is_outage(error):
+            raise HostError(f"{whose}: {type(error).__name__}", is_temporary=True) from error
+        log.error("%s failed: %s", whose, redacted_traceback(error))
+        raise DeliveryError(FailReason.MESSAGE_TYPE_ERROR, f"{whose}: {type(error).__name__}") from error
+    if not isinstance(context, Mapping):
+        answer = f"{whose} answered {type(context).__name__}; give a mapping"
+        raise DeliveryError(FailReason.MESSAGE_TYPE_ERROR, answer)
     if taken := sorted(_NAMES_OF_ACE.intersection(context)):
-        problem = f"context() of {resolver.key} answers the name {taken[0]}, which is edx-ace's; give another"
-        raise DeliveryError(FailReason.INTERNAL_ERROR, problem)
-    return context
+        answer = f"{whose} answers the name {taken[0]}, which is edx-ace's; give another"
+        raise DeliveryError(FailReason.MESSAGE_TYPE_ERROR, answer)
+    return dict(context)
 
 
 def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:

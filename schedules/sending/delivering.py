@@ -64,9 +64,9 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
     """Send the claimed messages of `ids`.
 
     Each message is finalized as soon as its channel has answered, so a crash leaves at most one in doubt. A batch
-    that is slow, for its channel hangs, gives back what is left before its lease ends and another takes it. One that
+    that is slow, for its channel hangs, releases what is left before its lease ends, and another reclaims it. One that
     was overtaken nevertheless, for its machine was suspended, hands over nothing more.
-    Raises `ConfigurationError`: the messages stay leased, to be taken over later.
+    Raises `ConfigurationError`: the messages stay leased, to be reclaimed later.
     """
     end_of_work = time.monotonic() + conf.lease_seconds / 2
     try:
@@ -81,7 +81,8 @@ def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
         name = resolver.message_name(run.day_offset)
     except Exception as error:  # noqa: BLE001 - a host's type may have changed since the message was claimed
         log.error("Messages of run %s have no name any more: %s", run.uuid, redacted_traceback(error))
-        return _finalize(_leased(ids), failed(FailReason.INTERNAL_ERROR, type(error).__name__), now)
+        answer = f"message_name() of {run.message_type}: {type(error).__name__}"
+        return _finalize(_leased(ids), failed(FailReason.MESSAGE_TYPE_ERROR, answer), now)
     batch = outlasting(_Batch)(resolver, name, _leased(ids), now)
     if not batch.left:  # others were faster, as when a batch was handed out twice
         return batch.totals

@@ -127,6 +127,13 @@ def recover() -> dict[str, Any]:
 
     Run it every minute or so; twice at once does no harm.
     """
+    totals = reclaim()
+    enqueue_tracking()
+    return totals.as_dict()
+
+
+def reclaim() -> Totals:
+    """The messages and courses of `recover()`: what others are to hear comes after all messages."""
     now, totals = timezone.now(), Totals()
     for row, bins in ledger.reclaim_bins(SHARED_CLOCK, oldest=now - timedelta(days=delivering.MESSAGE_TTL_DAYS)):
         for bin_number in bins:
@@ -141,10 +148,14 @@ def recover() -> dict[str, Any]:
             _enqueue_batches(_run_of(row), ids, totals)
     for course_id in course_changes.reclaim(now):
         _enqueue_course(course_id, now)
+    return totals
+
+
+def enqueue_tracking() -> None:
+    """Queue what Segment and Google have not heard yet, if there is anything."""
     if outbox.is_waiting():
         task: Any = flush_tracking
         task.apply_async(queue=conf.routing_key)
-    return totals.as_dict()
 
 
 @shared_task(name="schedules.tasks.flush_tracking", ignore_result=True)

@@ -39,13 +39,14 @@ class ClickLinks:
         that is not on the web, or whose path holds an encoded slash.
         """
         parts = urlsplit(url)
-        way = parts.path.lstrip("/")
-        if parts.scheme not in ("https", "http") or encoded_path(unquote(way)) != way or parts.path[1:2] == "/":
+        page_path = parts.path.lstrip("/")
+        is_kept = encoded_path(unquote(page_path)) == page_path and parts.path[1:2] != "/"
+        if parts.scheme not in ("https", "http") or not is_kept:
             return ""
         page = self._page(f"{parts.scheme}://{parts.netloc}")
         query = f"?{parts.query}" if parts.query else ""
         fragment = f"#{parts.fragment}" if parts.fragment else ""
-        return f"{page}{way}{query}{fragment}" if page else ""
+        return f"{page}{page_path}{query}{fragment}" if page else ""
 
     def _page(self, origin: str) -> str:
         if origin not in self._pages:
@@ -69,9 +70,9 @@ def read_open(text: str) -> Token | None:
     return _read(_OPEN, text)
 
 
-def landing_path(way: str) -> str:
+def landing_path(page_path: str) -> str:
     """The path of what followed a token, as the web server has decoded it: never another host's (`//host`)."""
-    return "/" + encoded_path(way.lstrip("/\\"))
+    return "/" + encoded_path(page_path.lstrip("/\\"))
 
 
 def _path(link: SignedLink, token: Token, *more: str) -> str:

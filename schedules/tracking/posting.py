@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-#: An answer is waited for so long.
+#: An answer is waited for so long; what stands in it is not read.
 TIMEOUT_SECONDS = 5
 
 #: Answers that say that the events themselves will not do, today or ever.
@@ -20,11 +20,12 @@ class PublishError(Exception):
 def post(session: requests.Session, url: str, **request: Any) -> bool:
     """Post once; returns false where the events are refused for good. Raises `PublishError`."""
     try:
-        response = session.post(url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **request)
-    except requests.RequestException as error:
+        with session.post(url, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True, **request) as response:
+            status = response.status_code
+    except Exception as error:  # noqa: BLE001 - what it makes of a URL or a key that cannot be sent is no error of its own
         raise PublishError(type(error).__name__) from None
-    if response.status_code in _REFUSALS:
+    if status in _REFUSALS:
         return False
-    if not 200 <= response.status_code < 300:
-        raise PublishError(f"status {response.status_code}")
+    if not 200 <= status < 300:
+        raise PublishError(f"status {status}")
     return True

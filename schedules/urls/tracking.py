@@ -9,6 +9,6 @@ from schedules import views
 app_name = "schedules"
 
 urlpatterns = [
-    re_path(r"^click/(?P<token>[^/]+)/(?P<way>.*)$", views.click, name="click"),
+    re_path(r"^click/(?P<token>[^/]+)/(?P<page_path>.*)$", views.click, name="click"),
     path("open/<str:token>.gif", views.open_pixel, name="open"),
 ]

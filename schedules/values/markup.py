@@ -295,6 +295,6 @@ def _links(tokens: Iterable[Token]) -> Iterator[ValidationError]:
             yield ValidationError(problem, params={"url": url[:200]})
         if token.type == "text" and "](" in token.content:
             yield ValidationError(_("A link is incomplete. Write [text](https://…), without a space in the address."))
-        kinds = [child.type for child in token.children or ()]
-        if ("link_open", "link_close") in pairwise(kinds):
+        types = [child.type for child in token.children or ()]
+        if ("link_open", "link_close") in pairwise(types):
             yield ValidationError(_("A link has no text. Write [text](https://…)."))

@@ -42,6 +42,7 @@ class FailReason(StrEnum):
 
     HOST_ERROR = "host-error"
     GATE_ERROR = "gate-error"
+    MESSAGE_TYPE_ERROR = "message-type-error"
     TEMPLATE_MISSING = "template-missing"
     TEMPLATE_ERROR = "template-error"
     CHANNEL_REFUSED = "channel-refused"

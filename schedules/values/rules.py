@@ -81,7 +81,8 @@ def _is_web_url(value: Any) -> bool:
         parts = urlsplit(value)
     except (AttributeError, TypeError, ValueError):
         return False
-    return isinstance(value, str) and parts.scheme in ("http", "https") and bool(parts.hostname)
+    labels = (parts.hostname or "").rstrip(".").split(".")
+    return isinstance(value, str) and parts.scheme in ("http", "https") and all(0 < len(label) < 64 for label in labels)
 
 
 def _are_different(rule: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -161,7 +161,7 @@ def test_what_a_gate_saw_is_kept_as_json(use, admin_client, look, reason, detail
     row = ScheduledMessage.objects.get()
     assert (row.reason, row.detail) == (reason, detail)
     page = admin_client.get(reverse("admin:schedules_scheduledmessage_change", args=[row.pk])).text
-    assert f"{reason}<br>Nothing." in page or reason == "gate-error"
+    assert f"{Plain.summary}<br>Nothing." in page or reason == "gate-error"
 
 
 @pytest.mark.parametrize("error", [OperationalError("closed"), ConnectionError("refused"), TimeoutError()], ids=repr)
@@ -199,7 +199,7 @@ def welcomed(use, email_channel):
 def test_a_context_with_a_name_of_edx_aces_is_that_messages_fault_and_not_the_channels(use, welcomed):
     use(Welcome, context=lambda *_: {"message": "Hello"})
     row = welcomed()
-    assert (row.status, row.reason) == ("failed", "internal-error")
+    assert (row.status, row.reason) == ("failed", "message-type-error")
     assert row.detail["answer"] == "context() of welcome answers the name message, which is edx-ace's; give another"
 
 
@@ -210,7 +210,40 @@ def test_a_skip_without_a_reason_is_that_messages_fault(use, welcomed, reason):
 
     use(Welcome, context=context)
     row = welcomed()
-    assert (row.status, row.reason, row.detail) == ("failed", "internal-error", {"answer": "TypeError"})
+    assert (row.status, row.reason, row.detail) == (
+        "failed",
+        "message-type-error",
+        {"answer": "context() of welcome: TypeError"},
+    )
+
+
+@pytest.mark.parametrize("answer", [None, [], "words"])
+def test_a_context_that_is_no_mapping_is_named(use, welcomed, answer):
+    use(Welcome, context=lambda *_: answer)
+    row = welcomed()
+    assert (row.status, row.reason) == ("failed", "message-type-error")
+    assert row.detail["answer"] == f"context() of welcome answered {type(answer).__name__}; give a mapping"
+
+
+def test_a_context_that_meets_an_outage_waits(use, welcomed):
+    def context(*_):
+        raise ConnectionError
+
+    use(Welcome, context=context)
+    row = welcomed()
+    assert (row.status, row.reason) == ("claimed", "host-error")
+
+
+@pytest.mark.parametrize("file", ["words.txt", "subject.txt"])
+def test_a_template_that_raises_is_named_and_tried_once(use, settings, tmp_path, welcomed, file):
+    template = tmp_path / "schedules/edx_ace/welcome/email" / file
+    template.parent.mkdir(parents=True)
+    template.write_text('{{ course_name|divisibleby:"x" }}')
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}]
+    use(Welcome)
+    row = welcomed()
+    assert (row.status, row.reason) == ("failed", "template-error")
+    assert row.detail["answer"] == f"schedules/edx_ace/welcome/email/{file}: ValueError"
 
 
 def test_messages_that_have_no_name_any_more_are_finalized(use, settings, broker):
@@ -228,7 +261,11 @@ def test_messages_that_have_no_name_any_more_are_finalized(use, settings, broker
     )
     perform(broker())
     row = ScheduledMessage.objects.get()
-    assert (row.status, row.reason, row.detail) == ("failed", "internal-error", {"answer": "KeyError"})
+    assert (row.status, row.reason, row.detail) == (
+        "failed",
+        "message-type-error",
+        {"answer": "message_name() of welcome: KeyError"},
+    )
 
 
 def test_a_template_that_is_not_correct_is_said_by_the_checks(use, settings, tmp_path, welcomed):

@@ -172,13 +172,13 @@ def test_a_course_that_ended_while_its_message_waited_is_no_longer_due(site, ema
 def late(site):
     """Cron was down since four days ago, and yesterday was Alice's deadline. Returns the day that it was missed on."""
     today = timezone.now().date()
-    memory = today - timedelta(days=4)
+    last_run_day = today - timedelta(days=4)
     SendRun.objects.create(
         site=site,
         message_type="upgrade_reminder",
-        date=memory,
+        date=last_run_day,
         day_offset=2,
-        started_at=datetime.combine(memory, datetime.min.time(), tzinfo=UTC),
+        started_at=datetime.combine(last_run_day, datetime.min.time(), tzinfo=UTC),
         finished_at=timezone.now(),
     )
     due_to_upgrade(deadline=datetime.combine(today, datetime.min.time(), tzinfo=UTC) - timedelta(hours=1))

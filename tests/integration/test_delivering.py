@@ -134,7 +134,10 @@ def test_a_learner_whose_message_cannot_be_made_stops_no_other(email_channel, ch
 
     change_nudges("context", fail_at_alice)
     send()
-    assert rows() == {"alice": (Status.FAILED, "internal-error: ValueError"), "bob": (Status.SENT, "")}
+    assert rows() == {
+        "alice": (Status.FAILED, "message-type-error: context() of recurring_nudge: ValueError"),
+        "bob": (Status.SENT, ""),
+    }
     assert "fail_at_alice" in caplog.text
     assert "alice@" not in caplog.text
 

@@ -133,13 +133,13 @@ def test_without_a_key_nothing_waits(settings, server, email_channel):
 
 
 def test_a_key_that_is_taken_away_tells_nothing_more(settings, server, email_channel):
-    server.statuses = [503]
+    server.statuses = [503, 503]
     open_site()
     enroll(make_learner(), make_course())
     send_nudges()
     settings.LMS_SEGMENT_KEY = ""
     recover()
-    assert (server.request_count, waiting()) == (1, 1)
+    assert (server.request_count, waiting()) == (2, 1)
 
 
 def test_a_message_that_is_recorded_twice_is_the_same_event(server, email_channel, broker):
@@ -211,7 +211,7 @@ def test_a_test_message_costs_nothing_where_segment_is_away(server, email_channe
 
 @pytest.mark.parametrize("status", [302, 401, 408, 429, 500, 503])
 def test_what_segment_refuses_for_now_is_told_later(server, email_channel, caplog, status):
-    server.statuses = [status, status]
+    server.statuses = [status] * 3  # at the end of the batch, of the day, and at the first recovery
     open_site()
     alice = make_learner()
     enroll(alice, make_course())
@@ -260,10 +260,10 @@ def test_a_segment_that_is_away_is_tried_by_one_batch_of_many(server, email_chan
         enroll(make_learner(f"learner{number}", pk=1000 + number), garden)
     send_nudges()
     assert set(statuses().values()) == {"sent"}
-    assert (server.request_count, waiting()) == (1, 24)
+    assert (server.request_count, waiting()) == (2, 24)  # and once more when the day is done
     server.statuses = []
     recover()
-    assert (server.request_count, len(server.events), waiting()) == (2, 24, 0)
+    assert (server.request_count, len(server.events), waiting()) == (3, 24, 0)
 
 
 def test_when_segment_comes_back_batches_tell_again(server, email_channel):
@@ -278,7 +278,7 @@ def test_when_segment_comes_back_batches_tell_again(server, email_channel):
 
 
 def test_more_than_a_request_holds_are_told_in_several(server, email_channel):
-    server.statuses = [503]
+    server.statuses = [503, 503]
     open_site()
     garden = make_course()
     for number in range(100):
@@ -286,11 +286,11 @@ def test_more_than_a_request_holds_are_told_in_several(server, email_channel):
     send_nudges()
     assert waiting() == 100
     recover()
-    assert (server.request_count, len(server.events), waiting()) == (3, 100, 0)
+    assert (server.request_count, len(server.events), waiting()) == (4, 100, 0)
 
 
 def test_two_who_tell_at_once_tell_of_different_messages(server, email_channel):
-    server.statuses = [503]
+    server.statuses = [503, 503]
     open_site()
     garden = make_course()
     for number in range(3):
@@ -303,7 +303,7 @@ def test_two_who_tell_at_once_tell_of_different_messages(server, email_channel):
 
 
 def test_whoever_is_killed_while_telling_leaves_it_to_the_next(server, email_channel):
-    server.statuses = [503]
+    server.statuses = [503, 503]
     open_site()
     enroll(make_learner(), make_course())
     send_nudges()
@@ -329,6 +329,44 @@ def test_telling_is_a_task_of_its_own(server, email_channel, broker):
     assert len(server.events) == 1
     tasks.recover()
     assert broker() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "url"), [("schlüssel-Ω", None), ("two words\n", None), (KEY, "http://nowhere.invalid")]
+)
+def test_a_key_or_url_that_cannot_be_sent_costs_nothing(settings, server, email_channel, key, url):
+    settings.LMS_SEGMENT_KEY = key
+    settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": url or server.url}
+    open_site()
+    enroll(make_learner(), make_course())
+    send_nudges(override_recipient_email="tester@example.com")
+    send_nudges()
+    recover()
+    assert len(email_channel) == 2
+    assert statuses() == {"alice": "sent"}
+
+
+def test_an_answer_that_never_ends_keeps_no_message_waiting(server, email_channel):
+    server.drips = True
+    open_site()
+    enroll(make_learner(), make_course())
+    send_nudges()
+    recover()
+    assert (statuses(), waiting()) == ({"alice": "sent"}, 0)
+
+
+def test_a_day_s_messages_go_before_what_segment_has_yet_to_hear(server, email_channel):
+    server.statuses = [503, 503]
+    open_site()
+    enroll(make_learner(), make_course())
+    send_nudges()
+    enroll(make_learner("bob"), make_course("Bees"))
+    cache.clear()
+    arrived = []
+    server.hears = lambda: arrived.append(len(email_channel))
+    send_nudges()
+    assert arrived == [2, 2]  # the batch tells of its own, and the end of the day of what waited
+    assert waiting() == 0
 
 
 # Hold-backs ---------------------------------------------------------------------------------------

@@ -26,12 +26,13 @@ else:
 ACE_ENABLED_CHANNELS = ["schedules_email"]
 ACE_CHANNEL_DEFAULT_EMAIL = ACE_CHANNEL_TRANSACTIONAL_EMAIL = "schedules_email"
 
-LMS_SEGMENT_KEY = "a-write-key"
 SCHEDULES = {
     "DELIVERY_BATCH_SIZE": 25,
-    "SEGMENT_URL": os.environ["SERVICES_SEGMENT_URL"],
     "LEASE_SECONDS": int(os.environ["SERVICES_LEASE_SECONDS"]),
     "RETRY_SECONDS": 1,
 }
+if "SERVICES_SEGMENT_URL" in os.environ:
+    LMS_SEGMENT_KEY = "a-write-key"
+    SCHEDULES["SEGMENT_URL"] = os.environ["SERVICES_SEGMENT_URL"]
 if os.environ["SERVICES_RATE"]:
     SCHEDULES["MESSAGES_PER_SECOND"] = {"schedules_email": int(os.environ["SERVICES_RATE"])}

@@ -70,7 +70,6 @@ def environment(database):
         "DJANGO_SETTINGS_MODULE": "tests.services.settings",
         "DATABASE_URL": database.url,
         "SERVICES_SMTP_PORT": "1",
-        "SERVICES_SEGMENT_URL": "http://127.0.0.1:1",
         "SERVICES_LEASE_SECONDS": "1",
         "SERVICES_RATE": "",
         "SERVICES_EAGER": "1",

@@ -42,6 +42,8 @@ class Command(SchedulesCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        if not options["output"].strip():
+            raise CommandError("--output is empty; name a folder.")
         directory = Path(options["output"])
         try:
             conf.validate()
