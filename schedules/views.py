@@ -28,6 +28,7 @@ from schedules.conf import conf
 from schedules.exceptions import ConfigurationError, redacted_traceback
 from schedules.host import get_host
 from schedules.ledger.status import site_status
+from schedules.message_types import usable_resolvers
 from schedules.pages import secured
 from schedules.sending import tasks
 from schedules.sites import dashboard_url, site_at, site_values
@@ -57,7 +58,7 @@ def health(request: HttpRequest, site_domain: str) -> JsonResponse:  # noqa: ARG
         if site is None:
             return JsonResponse({"problems": ["There is no such site."]}, status=404)
         with translation.override(languages.SOURCE):  # programs read it
-            status = site_status(site, timezone.now())
+            status = site_status(site, timezone.now(), usable_resolvers())
     except ConfigurationError as error:  # anybody may read this page; what is wrong is for the log
         log.error("The health page cannot answer: %s", without_addresses(str(error)))
         return JsonResponse({"problems": ["The settings cannot be used; manage.py check says why."]}, status=503)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from schedules.exceptions import ConfigurationError
 from schedules.ledger.status import site_statuses
+from schedules.message_types import usable_resolvers
 
 #: As a type, its attributes would clash with those of whatever it is mixed into.
 _ModelAdmin: Any = admin.ModelAdmin
@@ -32,7 +33,7 @@ class StatusBanner(_ModelAdmin):
 def site_problems() -> list[tuple[str, tuple[str, ...]]]:
     """(domain, problems) of each site that has any, by domain. A fixed number of queries."""
     try:
-        statuses = site_statuses(list(Site.objects.order_by("domain")), timezone.now())
+        statuses = site_statuses(list(Site.objects.order_by("domain")), timezone.now(), usable_resolvers())
     except ConfigurationError as error:
         return [(_("Settings"), (str(error),))]
     return [(status.site, status.problems) for status in statuses.values() if status.problems]

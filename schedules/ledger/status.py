@@ -76,15 +76,20 @@ class SiteStatus:
         return asdict(self)
 
 
-def site_status(site: Site, now: datetime) -> SiteStatus:
+def site_status(site: Site, now: datetime, known: Collection[str] | None = None) -> SiteStatus:
     """How one site fares."""
-    return site_statuses([site], now)[site.pk]
+    return site_statuses([site], now, known)[site.pk]
 
 
-def site_statuses(sites: Collection[Site], now: datetime) -> dict[int, SiteStatus]:
-    """Site's id -> how it fares, in as many queries for all as for one."""
+def site_statuses(
+    sites: Collection[Site], now: datetime, known: Collection[str] | None = None
+) -> dict[int, SiteStatus]:
+    """Site's id -> how it fares, in as many queries for all as for one.
+
+    `known`: the message types there are, for a switch may outlive its type; `None`: whatever has switches.
+    """
     ids = [site.pk for site in sites]
-    types, ran = _types(ids), _ran_lately(ids, now)
+    types, ran = _types(ids, known), _ran_lately(ids, now)
     unfinished, failed, tried = _unfinished(ids, now), _failed(ids, now), _tried(ids, now)
     troubles = channel_troubles(ids)
     return {
@@ -167,12 +172,14 @@ def _too_many_failed(totals: Totals) -> list[str]:
 # Facts --------------------------------------------------------------------------------------------
 
 
-def _types(ids: Collection[int]) -> dict[int, tuple[TypeStatus, ...]]:
+def _types(ids: Collection[int], known: Collection[str] | None) -> dict[int, tuple[TypeStatus, ...]]:
     """Site's id -> its message types, in the order of the switches."""
     switches, last = toggles.switches(ids), _last_runs(ids)
     return {
         site_id: tuple(
-            TypeStatus(**asdict(row), last_run=last.get((site_id, row.message_type))) for row in switches[site_id]
+            TypeStatus(**asdict(row), last_run=last.get((site_id, row.message_type)))
+            for row in switches[site_id]
+            if known is None or row.message_type in known
         )
         for site_id in ids
     }

@@ -415,6 +415,7 @@ def test_the_command_s_usual_period_is_thirty_days(site, capsys):
     [
         (["nowhere"], "There is no site 'nowhere'. Sites: example.com."),
         (["example.com", "--message", "nudge"], "There is no message 'nudge'. Messages: courseupdate, recurringnudge"),
+        (["example.com", "--message", ""], "There is no message ''. Messages: courseupdate, recurringnudge"),
         (["example.com", "--from", "1 March"], "--from: '1 March' cannot be used; give a day"),
         (["example.com", "--to", "2026-02-30"], "--to: '2026-02-30' cannot be used; give a day"),
         (["example.com", "--from", "2026-03-02", "--to", "2026-03-01"], "--from is 2026-03-02, which is later"),

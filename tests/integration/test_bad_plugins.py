@@ -2,6 +2,7 @@
 
 import math
 import re
+from abc import abstractmethod
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -84,6 +85,7 @@ TYPES = {
     "a day twice": ({"day_offsets": classmethod(lambda _: (-1, -1))}, "give a tuple of different whole numbers"),
     "a day beyond the calendar": ({"day_offsets": classmethod(lambda _: (-(10**9),))}, "from -10000 to 10000"),
     "no day": ({"day_offsets": classmethod(lambda _: None)}, "day offsets None; give a tuple"),
+    "no days at all": ({"day_offsets": classmethod(lambda _: ())}, "has no day offsets; give one at least"),
     "a truth for a day": ({"day_offsets": classmethod(lambda _: (True,))}, r"day offsets \(True,\); give"),
     "a word for a day": ({"further_day_offsets": ("x",)}, r"further day offsets \('x',\); give a tuple"),
     "no label": ({"label": None}, "label None; give a text"),
@@ -102,6 +104,10 @@ GATES = {
     "about a list in a list": ({"message_types": ([],)}, "cannot be used: TypeError"),
     "a reason that breaks": ({"reason": property(broken)}, "cannot be used: RuntimeError: broken"),
     "a summary that is no text": ({"summary": None}, "says nothing about summary"),
+    "an empty remedy": ({"remedy": "  "}, "says nothing about remedy"),
+    "silent by a word": ({"is_silent": "no"}, "is_silent 'no' and look .*; give True or False, and a method"),
+    "nothing to look with": ({"look": None}, "and look None; give True or False, and a method"),
+    "an abstract one": ({"look": abstractmethod(lambda *_: yes())}, "says nothing about look"),
 }
 
 

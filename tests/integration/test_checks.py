@@ -101,6 +101,14 @@ def test_no_analytics_id_is_in_order(settings, value):
     assert found() == {}
 
 
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "a-key\n"])
+def test_a_write_key_that_no_request_can_carry_is_named(settings, key):
+    settings.LMS_SEGMENT_KEY = "a-write-key"
+    assert found() == {}
+    settings.LMS_SEGMENT_KEY = key
+    assert list(found()) == ["schedules.W008"]
+
+
 @pytest.mark.parametrize(
     ("urls", "ids"),
     [

@@ -149,11 +149,13 @@ def test_going_back_to_an_old_row_leaves_the_other_types_as_they_are(site, admin
     assert MessageTypeSwitch.objects.count() == 2
 
 
-def test_a_switch_of_a_type_that_is_no_more_does_no_harm(site, admin_client, settings):
+def test_a_switch_of_a_type_that_is_no_more_does_no_harm(site, admin_client, settings, capsys):
     settings.SCHEDULES = {key: value for key, value in settings.SCHEDULES.items() if key != "MESSAGE_TYPES"}
     assert admin_client.get(reverse("admin:schedules_scheduleconfig_changelist")).status_code == 200
     call_command("send_daily", "example.com", date=TODAY.isoformat(), verbosity=0)
+    capsys.readouterr()
     call_command("schedules_status", "example.com")
+    assert "welcome" not in capsys.readouterr().out
 
 
 def test_it_is_previewed_and_has_custom_text_of_its_own(site, email_channel):

@@ -110,6 +110,11 @@ def test_it_refuses_what_is_not_there_and_says_what_is(run, options, refusal):
     assert not run.folder.exists()
 
 
+def test_an_empty_output_is_not_the_current_folder():
+    with pytest.raises(CommandError, match="--output is empty; name a folder"):
+        call_command("preview_messages", output=" ")
+
+
 def test_it_refuses_a_folder_that_cannot_be_written(run):
     run.folder.parent.mkdir()
     run.folder.write_text("a file")

@@ -38,7 +38,7 @@ class Command(SchedulesCommand):
         parser.add_argument(
             "--to", type=arguments.day, metavar="DATE", help="the last day, as YYYY-MM-DD; default: today"
         )
-        parser.add_argument("--message", metavar="NAME", default="", help="messages of this name alone")
+        parser.add_argument("--message", metavar="NAME", help="messages of this name alone")
         parser.add_argument(
             "--course", type=arguments.course_id, metavar="ID", default="", help="messages about this course alone"
         )
@@ -77,14 +77,14 @@ def scope_of(options: Mapping[str, Any]) -> ReportScope:
         raise CommandError(f"--from is {first}, which is later than the last day, {last}; give a day that is not.")
     if (last - first).days >= MAX_DAYS:
         raise CommandError(f"{first} to {last} are more than {MAX_DAYS} days; give fewer.")
-    if options["message"] and options["message"] not in known_messages():
+    if options["message"] not in (None, *known_messages()):
         known = ", ".join(sorted(known_messages()))
         raise CommandError(f"There is no message {options['message']!r}. Messages: {known}.")
     return ReportScope(
         site=site,
         first_day=first,
         last_day=last,
-        message_name=options["message"],
+        message_name=options["message"] or "",
         course_id=options["course"],
     )
 

@@ -16,6 +16,7 @@ from schedules.ledger.status import LastRun, SiteStatus, TypeStatus, site_status
 from schedules.management import arguments
 from schedules.management.base import SchedulesCommand
 from schedules.management.columns import by_reason, in_columns
+from schedules.message_types import usable_resolvers
 
 COLUMNS = ("type", "find", "send", "last run for", "finished", "found", "already sent", "sent", "skipped", "failed")
 
@@ -31,7 +32,7 @@ class Command(SchedulesCommand):
     @no_translations
     def handle(self, **options: Any) -> None:
         conf.validate()
-        status = site_status(api.find_site(options["site_domain"]), timezone.now())
+        status = site_status(api.find_site(options["site_domain"]), timezone.now(), usable_resolvers())
         if options["json"]:
             self.stdout.write(json.dumps(status.as_dict(), cls=DjangoJSONEncoder, indent=2))
         else:
