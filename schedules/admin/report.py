@@ -73,7 +73,7 @@ class ReportAdmin(ReadOnlyAdmin):
                 **_numbers(report),
                 "reasons": list(_reasons(report, form.known_messages if may_see_ledger else None)),
                 "query": _query(form),
-                "file_kinds": ("csv", "json"),
+                "file_formats": ("csv", "json"),
                 **(_comparison(scope) if "compare" in request.GET else {}),
             }
         context = {

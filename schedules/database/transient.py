@@ -150,7 +150,7 @@ def outlast(act: Callable[[], T], seconds: float) -> T:
         try:
             return act()
         except (Error, SchedulesError) as error:
-            is_in_transaction = any(one.in_atomic_block for one in connections.all(initialized_only=True))
+            is_in_transaction = any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
             patience = seconds if isinstance(error, Error) else min(seconds, MAX_SECONDS_FOR_HOST)
             if is_in_transaction or not is_transient(error) or time.monotonic() >= begun + patience:
                 raise
