@@ -10,12 +10,15 @@ import functools
 import traceback
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from celery.exceptions import TaskPredicate
 from django.core.exceptions import ImproperlyConfigured
 
 from schedules.values.text import without_addresses
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: As long a word as the ledger keeps.
 MAX_REASON_CHARACTERS = 50
@@ -128,11 +131,11 @@ def redacted_traceback(error: BaseException) -> str:
     return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()
 
 
-def redacted(task: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a Celery task: Celery logs the text of what a task raises, so ours names the class and frames alone."""
+def redacted(task: Callable[P, T]) -> Callable[P, T]:
+    """Decorates a task: Celery and terminals show the text of what it raises, so ours names class and frames alone."""
 
     @functools.wraps(task)
-    def guarded(*arguments: Any, **named: Any) -> Any:
+    def guarded(*arguments: P.args, **named: P.kwargs) -> T:
         try:
             return task(*arguments, **named)
         except TaskPredicate:  # how a task asks Celery to retry or ignore it

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import time
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -17,8 +19,11 @@ from schedules.finding import due
 from schedules.ledger import runs
 from schedules.management import waiting
 from schedules.sending import tasks
+from tests.emails import without_uuids
 from tests.put_back import everything_put_back
 from tests.segment_server import SegmentServer
+
+GOLDEN = Path(__file__).parent / "golden"
 
 # A busy machine is no fault of the code: no deadline. The same examples each time: what fails here fails everywhere.
 hypothesis.settings.register_profile(
@@ -134,6 +139,28 @@ def segment_server(settings):
     settings.SCHEDULES = {**settings.SCHEDULES, "SEGMENT_URL": server.url}
     yield server
     server.close()
+
+
+@pytest.fixture
+def naps(monkeypatch):
+    """A clock that goes on by sleeping alone; how long was slept, each time."""
+    naps = []
+    monkeypatch.setattr(time, "sleep", naps.append)
+    monkeypatch.setattr(time, "monotonic", lambda: float(sum(naps)))
+    return naps
+
+
+@pytest.fixture
+def assert_approved(pytestconfig):
+    """Compares a text with the file of that name in `tests/golden/`, but for what is new each time."""
+
+    def compare(name, text):
+        path, content = GOLDEN / name, without_uuids(text)
+        if pytestconfig.getoption("--update-golden"):
+            path.write_text(content, encoding="utf-8")
+        assert content == path.read_text(encoding="utf-8")
+
+    return compare
 
 
 def pytest_addoption(parser):

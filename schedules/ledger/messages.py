@@ -168,10 +168,12 @@ def refused_since_last_sent(site_id: int, since: datetime) -> list[tuple[UUID, i
 
 
 @outlasting
-def reopen(uuids: Collection[UUID], retry_at: datetime) -> int:
-    """Messages that failed wait after all, for it was not their fault; returns how many."""
+def reopen(uuids: Collection[UUID], retry_at: datetime, run_id: UUID) -> int:
+    """Messages that failed wait after all, for it was not their fault; returns how many of them are the run's."""
     failed = message_rows().filter(pk__in=uuids, status=Status.FAILED)
-    return failed.update(status=Status.CLAIMED, due_at=retry_at, leased_until=retry_at)
+    of_run = failed.filter(run_id=run_id).count()
+    failed.update(status=Status.CLAIMED, due_at=retry_at, leased_until=retry_at)
+    return of_run
 
 
 @outlasting

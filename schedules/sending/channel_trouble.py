@@ -73,7 +73,7 @@ class ChannelWatch:
         return bool(self._troubles)
 
     def take_reopened(self) -> int:
-        """How many messages that had failed wait again, since this was asked last: it was no fault of theirs."""
+        """How many of the run's messages wait again that had failed, since this was asked last: no fault of theirs."""
         reopened, self._reopened = self._reopened, 0
         return reopened
 
@@ -124,7 +124,7 @@ class ChannelWatch:
             if self._is_known(error):
                 return self._block(ChannelUnavailable(error.reason, error.detail, is_senders=True), now)
             if alike := self._refusals.add(message, error.detail, now):
-                return self._refused_alike(error, alike, now)
+                return self._refused_alike(error, alike, message.run_id, now)
         self._end(only={EVERY_SITE})  # it spoke with us; what it holds against the sender is not known yet
         return error
 
@@ -133,10 +133,12 @@ class ChannelWatch:
         trials = [row for row in self._troubles if row.pk in self._claimed]
         return any(same_words(row.answer) == same_words(error.detail) for row in trials)
 
-    def _refused_alike(self, error: DeliveryError, alike: Collection[UUID], now: datetime) -> ChannelUnavailable:
+    def _refused_alike(
+        self, error: DeliveryError, alike: Collection[UUID], run_id: UUID, now: datetime
+    ) -> ChannelUnavailable:
         """Several learners in a row were told the same: it is this site's trouble, and they wait with the others."""
         found = self._block(ChannelUnavailable(error.reason, error.detail, is_senders=True), now)
-        self._reopened += ledger.reopen(alike, found.retry_at or now)
+        self._reopened += ledger.reopen(alike, found.retry_at or now, run_id)
         self._refusals.forget()
         return found
 

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 RECLAIM_BATCH_SIZE = 1000
 
 #: Before an open or a click that met a database that was away is recorded again; doubled each time.
-SECONDS_BEFORE_NOTING = 30
+SECONDS_BEFORE_RECORDING = 30
 
 #: For so long a broker may keep whoever saves a course waiting, at each step: connecting, sending.
 BROKER_SECONDS = 1
@@ -132,6 +132,7 @@ def recover() -> dict[str, Any]:
     return totals.as_dict()
 
 
+@redacted
 def reclaim() -> Totals:
     """The messages and courses of `recover()`: what others are to hear comes after all messages."""
     now, totals = timezone.now(), Totals()
@@ -152,10 +153,13 @@ def reclaim() -> Totals:
 
 
 def enqueue_tracking() -> None:
-    """Queue what Segment and Google have not heard yet, if there is anything."""
-    if outbox.is_waiting():
-        task: Any = flush_tracking
-        task.apply_async(queue=conf.routing_key)
+    """Queue what Segment and Google have not heard yet, if there is anything. Never raises."""
+    try:
+        if outbox.is_waiting():
+            task: Any = flush_tracking
+            task.apply_async(queue=conf.routing_key)
+    except Exception as error:  # noqa: BLE001 - the messages are done; the next recovery tells
+        log.error("What Segment and Google are to hear was not queued: %s", redacted_traceback(error))
 
 
 @shared_task(name="schedules.tasks.flush_tracking", ignore_result=True)
@@ -199,14 +203,14 @@ def _enqueue_course(course_id: str, now: datetime) -> None:
 def record_engagement(self: Any, *, uuid: str, reaction: str, at: str) -> None:
     """Keep when a message was opened or clicked, once the database takes it again; for about two hours."""
     if not engagement.record(UUID(uuid), Engagement(reaction), datetime.fromisoformat(at)):
-        raise self.retry(countdown=SECONDS_BEFORE_NOTING * 2**self.request.retries)
+        raise self.retry(countdown=SECONDS_BEFORE_RECORDING * 2**self.request.retries)
 
 
 def record_engagement_later(uuid: UUID, engagement: Engagement, at: datetime) -> None:
     """Queue it. Whatever the broker raises is the caller's."""
     task: Any = record_engagement
     arguments = {"uuid": str(uuid), "reaction": engagement.value, "at": at.isoformat()}
-    task.apply_async(kwargs=arguments, countdown=SECONDS_BEFORE_NOTING, queue=conf.routing_key)
+    task.apply_async(kwargs=arguments, countdown=SECONDS_BEFORE_RECORDING, queue=conf.routing_key)
 
 
 @contextmanager
@@ -214,7 +218,7 @@ def _reported(run: Run, bin_number: int, errors: list[str]) -> Iterator[None]:
     """A bin's failure is logged, and added to `errors`: the other bins go on."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - one bin's failure is its own
         problem = without_addresses(str(error)) if isinstance(error, HostError) else redacted_traceback(error)
         log.error("Bin %s of run %s failed: %s", bin_number, run.uuid, problem)
         errors.append(type(error).__name__)

@@ -97,7 +97,7 @@ def _escaped(value: re.Match[str]) -> str:
 
 def _rendered(name: str, context: template.Context) -> str:
     """A template of the same engine in the same context, as `{% include %}` does."""
-    outer = cast(template.Template, context.template)  # never null while a template renders
+    outer = cast(template.Template, context.template)  # never `None` while a template renders
     with context.push():
         return str(outer.engine.get_template(name).render(context))
 

@@ -36,7 +36,7 @@ def record(uuid: UUID, engagement: Engagement, now: datetime) -> bool:
             return True
         ledger.record_engagement(uuid, engagement, now, is_for_google=_is_for_google(uuid, engagement))
         cache.set(key, True, SECONDS_KNOWN)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - nobody's visit is worth a count
         if is_transient(error):
             reconnect()
             return False

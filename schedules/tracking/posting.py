@@ -22,6 +22,8 @@ def post(session: requests.Session, url: str, **request: Any) -> bool:
     try:
         with session.post(url, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True, **request) as response:
             status = response.status_code
+            if status == requests.codes.no_content:  # as Google answers: the connection serves the next one, too
+                response.raw.drain_conn()
     except Exception as error:  # noqa: BLE001 - what it makes of a URL or a key that cannot be sent is no error of its own
         raise PublishError(type(error).__name__) from None
     if status in _REFUSALS:

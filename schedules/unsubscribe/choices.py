@@ -205,6 +205,6 @@ def _whatever(question: Callable[[], Any]) -> Any:
     """The host's answer, or `None` whatever it raises: nobody must stay because an LMS is away."""
     try:
         return question()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - a host may raise anything
         log.warning("The unsubscribe page does without the host's answer: %s", redacted_traceback(error))
         return None

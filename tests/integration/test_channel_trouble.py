@@ -459,6 +459,21 @@ def test_three_learners_who_are_refused_alike_are_not_to_blame_and_all_wait(our_
     assert not SendRun.objects.filter(finished_at=None).exists()
 
 
+def test_each_run_counts_its_own_messages_though_those_of_another_wait_again(our_channel, server):
+    make_school(2)
+    enroll(make_learner("late", pk=500), make_course("Chess"), days_ago=10)
+    server.answers["RCPT"] = [UNHEARD_OF] * 3
+    said = send()
+    assert {status for status, _ in outcomes()} == {Status.CLAIMED}
+    assert "channel-refused -" not in said
+    server.answers.clear()
+    let_time_pass(hours=2)
+    api.recover()
+    assert outcomes() == {(Status.SENT, "")}
+    counts = {run.day_offset: (run.counts["sent"], run.counts["failed"]) for run in SendRun.objects.all()}
+    assert counts == {-3: (2, {}), -10: (1, {})}
+
+
 def test_two_are_not_enough_and_their_refusal_is_final(our_channel, server):
     make_school(5, apart=24)
     server.answers["RCPT"] = [UNHEARD_OF] * 2

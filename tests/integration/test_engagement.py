@@ -428,6 +428,16 @@ def test_google_hears_of_an_open_without_the_learner(garden, email_channel, clie
     assert row().opened_at is not None
 
 
+def test_google_hears_of_many_opens_over_one_connection(garden, email_channel, client, google):
+    for name in ("bob", "carol"):
+        enroll(make_learner(name), garden)
+    send_nudges()
+    for message in email_channel:
+        client.get(pixels_of(message)[0])
+    recover()
+    assert (len(google.bodies), google.connection_count) == (3, 1)
+
+
 def test_google_hears_once(email_channel, client, google):
     send_nudges()
     (pixel,) = pixels_of(email_channel[0])

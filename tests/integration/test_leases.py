@@ -96,7 +96,7 @@ def test_while_nobody_took_it_over_the_holder_is_believed_though_its_lease_ran_o
 def test_whoever_took_it_over_is_not_overruled(uuid, run, way, theirs, ours):
     stale = lease(uuid, NOW)
     reclaim(uuid, run, way)
-    if theirs is not None:  # null: it waits in the queue
+    if theirs is not None:  # `None`: it waits in the queue
         holder = lease(uuid, LATER)
         if theirs != "leased":
             finalize(holder, theirs)

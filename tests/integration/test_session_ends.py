@@ -1,6 +1,5 @@
 """A session with the database that ends, and a database that lets nobody in: who comes next has a new connection."""
 
-import time
 from datetime import timedelta
 from functools import partial
 
@@ -33,15 +32,6 @@ COMMANDS = {
     "prune_messages": ("--older-than=40",),
     "preview_messages": ("--message=recurringnudge_day3", "--language=en"),
 }
-
-
-@pytest.fixture
-def naps(monkeypatch):
-    """A clock that goes on by sleeping alone."""
-    naps = []
-    monkeypatch.setattr(time, "sleep", naps.append)
-    monkeypatch.setattr(time, "monotonic", lambda: float(sum(naps)))
-    return naps
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ _STUCK += "WHERE status IN ('claimed', 'delivering') LIMIT 20"
 class Size:
     """How much is asked of a scenario. It may take `seconds`, on a slow machine, and `still_seconds` with no progress.
 
-    `rate`: messages per second of all workers together; null: as fast as they can.
+    `rate`: messages per second of all workers together; `None`: as fast as they can.
     """
 
     messages: int

@@ -1,7 +1,6 @@
 """What waiting can mend is told from what it cannot, by each database's own codes; and waiting ends in time."""
 
 import sqlite3
-import time
 
 import pytest
 from django.db import (
@@ -185,15 +184,6 @@ def ledger(database):
     return database("ledger")
 
 
-@pytest.fixture
-def naps(monkeypatch):
-    """A clock that goes on by sleeping alone; returns how long was slept."""
-    naps = []
-    monkeypatch.setattr(time, "sleep", naps.append)
-    monkeypatch.setattr(time, "monotonic", lambda: float(sum(naps)))
-    return naps
-
-
 def failing(*errors):
     """A function that raises these in turn, and then is done."""
     left = list(errors)
@@ -220,7 +210,7 @@ def meant_by(error, cls, **more):
     """One of ours that stands for the error, without its words."""
     try:
         raise error
-    except Exception as caught:  # noqa: BLE001
+    except Exception as caught:  # noqa: BLE001 - whichever it was given
         try:
             raise cls(caught if cls is TaskFailed else "no", **more) from None
         except Exception as ours:  # noqa: BLE001 - it is what was asked for
