@@ -24,7 +24,7 @@ from schedules.ledger.messages import (
     reopen,
     set_courses,
 )
-from schedules.ledger.rows import await_database, totals_by
+from schedules.ledger.rows import MESSAGE_TTL_DAYS, await_database, expires_at, totals_by
 from schedules.ledger.runs import (
     bins_of,
     bins_reported,
@@ -39,12 +39,14 @@ from schedules.ledger.runs import (
 )
 
 __all__ = [
+    "MESSAGE_TTL_DAYS",
     "Entry",
     "await_database",
     "bins_of",
     "bins_reported",
     "claim",
     "confirm",
+    "expires_at",
     "finalize",
     "kept_totals",
     "lease",

@@ -14,7 +14,7 @@ from django.db.models import F, Max, Q, QuerySet
 from schedules.conf import conf
 from schedules.database.clock import SHARED_CLOCK, Instant
 from schedules.database.transient import outlasting
-from schedules.ledger.rows import lease_end, message_rows, write_database
+from schedules.ledger.rows import expires_at, lease_end, message_rows, run_rows, write_database
 from schedules.models import ScheduledMessage
 from schedules.values.data import Engagement
 from schedules.values.outcomes import FailReason, Outcome, OutcomeStatus, SkipReason
@@ -169,11 +169,16 @@ def refused_since_last_sent(site_id: int, since: datetime) -> list[tuple[UUID, i
 
 @outlasting
 def reopen(uuids: Collection[UUID], retry_at: datetime, run_id: UUID) -> int:
-    """Messages that failed wait after all, for it was not their fault; returns how many of them are the run's."""
+    """Messages that failed wait after all, for it was not their fault; returns how many of them are the run's.
+
+    Those that would expire until then stay as they are. The others' runs are not finished any more.
+    """
     failed = message_rows().filter(pk__in=uuids, status=Status.FAILED)
-    of_run = failed.filter(run_id=run_id).count()
-    failed.update(status=Status.CLAIMED, due_at=retry_at, leased_until=retry_at)
-    return of_run
+    rows = [row for row in failed.select_related("run") if expires_at(row) > retry_at]
+    failed.filter(pk__in=[row.pk for row in rows]).update(status=Status.CLAIMED, due_at=retry_at, leased_until=retry_at)
+    finished = run_rows().filter(pk__in={row.run_id for row in rows}, finished_at__isnull=False)
+    finished.update(finished_at=None, leased_until=retry_at)
+    return sum(row.run_id == run_id for row in rows)
 
 
 @outlasting

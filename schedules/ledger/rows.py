@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections, router
@@ -14,6 +14,9 @@ from schedules.database.clock import Instant
 from schedules.database.transient import outlasting
 from schedules.models import ScheduledMessage, SendRun
 from schedules.values.outcomes import Totals
+
+#: How long a message is worth sending, unless the settings say otherwise.
+MESSAGE_TTL_DAYS = 3
 
 
 def write_database() -> str:
@@ -33,6 +36,15 @@ def message_rows() -> QuerySet[ScheduledMessage]:
 
 def run_rows() -> QuerySet[SendRun]:
     return SendRun.objects.using(write_database())
+
+
+def expires_at(row: ScheduledMessage) -> datetime:
+    """A message's time to live begins with the run that first claimed it, whatever day that was for.
+
+    So it begins with its run, or before, where an earlier run had claimed it.
+    """
+    days = conf.message_ttl_days.get(row.run.message_type, MESSAGE_TTL_DAYS)
+    return min(row.run.started_at, row.created) + timedelta(days=days)
 
 
 def lease_end(now: Instant) -> Instant:

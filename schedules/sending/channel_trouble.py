@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 
 from schedules import ledger
 from schedules.conf import conf
-from schedules.database.transient import is_transient
+from schedules.database.transient import is_transient, outlasting
 from schedules.exceptions import ChannelUnavailable, DeliveryError, OptedOut, RateLimited
 from schedules.models import ChannelTrouble, ScheduledMessage
 from schedules.sending.refusals import Refusals, same_words
@@ -178,7 +178,8 @@ class ChannelWatch:
             blocked_until=until,
             failed_trials=failures,
         )
-        try:
+
+        def keep() -> None:
             if known:
                 _rows(self._channel).filter(pk=known.pk).update(**columns, blocked_until=until, failed_trials=failures)
             else:
@@ -187,6 +188,9 @@ class ChannelWatch:
                     **columns, blocked_until=until
                 )
             self._troubles = self._read()
+
+        try:
+            outlasting(keep)()
         except Error as fault:  # the message waits all the same; the others find out for themselves
             log.warning("A channel's trouble could not be kept: %s", type(fault).__name__)
             self._troubles = [row]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,6 @@ from schedules.exceptions import (
     ConfigurationError,
     DeliveryError,
     HostError,
-    SchedulesError,
     SkipRecipient,
     redacted_traceback,
 )
@@ -90,20 +90,21 @@ def _own_context(resolver: Resolver, decision: Decision) -> dict[str, Any]:
     whose = f"context() of {resolver.key}"
     try:
         context: Any = resolver.context(decision.courses)
-    except (SchedulesError, ConfigurationError):
+        context = dict(context) if isinstance(context, Mapping) else context
+    except (SkipRecipient, HostError, ConfigurationError):
         raise
-    except Exception as error:
+    except (Exception, CancelledError) as error:
         if is_outage(error):
             raise HostError(f"{whose}: {type(error).__name__}", is_temporary=True) from error
         log.error("%s failed: %s", whose, redacted_traceback(error))
         raise DeliveryError(FailReason.MESSAGE_TYPE_ERROR, f"{whose}: {type(error).__name__}") from error
-    if not isinstance(context, Mapping):
+    if not isinstance(context, dict):
         answer = f"{whose} answered {type(context).__name__}; give a mapping"
         raise DeliveryError(FailReason.MESSAGE_TYPE_ERROR, answer)
     if taken := sorted(_NAMES_OF_ACE.intersection(context)):
         answer = f"{whose} answers the name {taken[0]}, which is edx-ace's; give another"
         raise DeliveryError(FailReason.MESSAGE_TYPE_ERROR, answer)
-    return dict(context)
+    return context
 
 
 def _headers(resolver: Resolver, entry: ledger.Entry) -> dict[str, str]:

@@ -57,8 +57,6 @@ from schedules.values.runs import Run
 
 log = logging.getLogger(__name__)
 
-MESSAGE_TTL_DAYS = 3
-
 
 def deliver_batch(run: Run, ids: Collection[UUID], now: datetime) -> Totals:
     """Send the claimed messages of `ids`.
@@ -114,7 +112,8 @@ class _Batch:
 
     def decisions(self) -> Iterator[tuple[ScheduledMessage, Decision]]:
         """Each message with what is decided now. Those that nothing can be decided about are finalized at once."""
-        self._finalize([row for row in self.left.values() if expires_at(row) < self.now], skipped(SkipReason.EXPIRED))
+        expired = [row for row in self.left.values() if ledger.expires_at(row) < self.now]
+        self._finalize(expired, skipped(SkipReason.EXPIRED))
         rows = dict(self.left)
         try:
             schedules = self.resolver.schedules_of({row.user_id for row in rows.values()}) if rows else []
@@ -204,15 +203,6 @@ def unsent(error: Exception, decision: Decision) -> Outcome:
     return failed(FailReason.INTERNAL_ERROR, type(error).__name__)
 
 
-def expires_at(row: ScheduledMessage) -> datetime:
-    """A message's time to live begins with the run that first claimed it, whatever day that was for.
-
-    So it begins with its run, or before, where an earlier run had claimed it.
-    """
-    days = conf.message_ttl_days.get(row.run.message_type, MESSAGE_TTL_DAYS)
-    return min(row.run.started_at, row.created) + timedelta(days=days)
-
-
 def _leased(ids: Collection[UUID]) -> list[ScheduledMessage]:
     return ledger.lease(ids, SHARED_CLOCK)
 
@@ -237,7 +227,7 @@ def _record(row: ScheduledMessage, outcome: Outcome) -> None:
     """
     now = timezone.now()
     is_sent = outcome.status == OutcomeStatus.SENT
-    seconds = (expires_at(row) - now).total_seconds() if is_sent else 0
+    seconds = (ledger.expires_at(row) - now).total_seconds() if is_sent else 0
     outlast(partial(ledger.record, [row.pk], outcome, now, row.lease), seconds)
 
 
@@ -253,7 +243,7 @@ def _by_fault(error: HostError) -> Outcome:
 
 def _not_taken(error: DeliveryError) -> Outcome:
     """What becomes of a message that the channel did not take."""
-    reason = FailReason(error.reason)
+    reason = FailReason(error.reason) if error.reason in set(FailReason) else FailReason.CHANNEL_ERROR
     if not error.is_temporary:
         return failed(reason, error.detail)
     was_tried = not isinstance(error, RateLimited | ChannelUnavailable)
@@ -278,6 +268,6 @@ def _final(outcome: Outcome, row: ScheduledMessage, now: datetime) -> Outcome:
     if outcome.retry_at is not None:
         retry_at = max(retry_at, outcome.retry_at) if outcome.was_tried else outcome.retry_at
     is_hopeless = not outcome.is_known and row.unknown_faults + 1 >= conf.retry_attempts
-    if retry_at < expires_at(row) and not is_hopeless:
+    if retry_at < ledger.expires_at(row) and not is_hopeless:
         return replace(outcome, retry_at=retry_at)
     return replace(outcome, status=OutcomeStatus.FAILED, retry_at=None)

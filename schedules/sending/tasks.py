@@ -136,7 +136,7 @@ def recover() -> dict[str, Any]:
 def reclaim() -> Totals:
     """The messages and courses of `recover()`: what others are to hear comes after all messages."""
     now, totals = timezone.now(), Totals()
-    for row, bins in ledger.reclaim_bins(SHARED_CLOCK, oldest=now - timedelta(days=delivering.MESSAGE_TTL_DAYS)):
+    for row, bins in ledger.reclaim_bins(SHARED_CLOCK, oldest=now - timedelta(days=ledger.MESSAGE_TTL_DAYS)):
         for bin_number in bins:
             totals.add(_enqueue(resolve_bin, _run_of(row), bin_number=bin_number) or {})
         if not bins:  # who finalized its last message may have died before saying that the run is finished

@@ -112,12 +112,26 @@ def _publish(outbox: Outbox, publish: _Publish, rows: Sequence[Any]) -> None:
 
 
 def _publish_sent(rows: Sequence[ScheduledMessage]) -> Iterator[Collection[Any]]:
-    segment.send([email_sent(_message(row), row.user_id, row.language, row.sent_at or row.created) for row in rows])
-    yield [row.pk for row in rows]
+    def event(row: ScheduledMessage) -> Event:
+        return email_sent(_message(row), row.user_id, row.language, row.sent_at or row.created)
+
+    return _publish_to_segment(rows, event)
 
 
 def _publish_suppressed(rows: Sequence[HoldBack]) -> Iterator[Collection[Any]]:
-    segment.send([schedule_suppressed(row) for row in rows])
+    return _publish_to_segment(rows, schedule_suppressed)
+
+
+def _publish_to_segment(rows: Sequence[Any], event_of: Callable[[Any], Event]) -> Iterator[Collection[Any]]:
+    """A row of which nothing can be told, for somebody has edited it, is left out."""
+    events = []
+    for row in rows:
+        try:
+            events.append(event_of(row))
+        except Exception as error:  # noqa: BLE001 - the others are told
+            log.error("Segment does not hear of %s %s: %s", row._meta.label, row.pk, redacted_traceback(error))
+    if events:
+        segment.send(events)
     yield [row.pk for row in rows]
 
 

@@ -3,6 +3,8 @@
 import math
 import re
 from abc import abstractmethod
+from asyncio import CancelledError
+from collections.abc import Mapping
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,7 +12,7 @@ from django.db import OperationalError
 from django.urls import reverse
 
 from schedules.checks import check_plugins, check_settings, check_templates, check_words
-from schedules.messages import Answer, CanUpgrade, Gate, Resolver, SkipRecipient, no, yes
+from schedules.messages import Answer, CanUpgrade, DeliveryError, Gate, Resolver, SkipRecipient, no, yes
 from schedules.models import MessageTypeSwitch, ScheduledMessage, SendRun
 from tests.hosts.campus.messages import Welcome
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform, send_nudges, started
@@ -229,6 +231,34 @@ def test_a_context_that_is_no_mapping_is_named(use, welcomed, answer):
     row = welcomed()
     assert (row.status, row.reason) == ("failed", "message-type-error")
     assert row.detail["answer"] == f"context() of welcome answered {type(answer).__name__}; give a mapping"
+
+
+class Unreadable(Mapping):
+    def __len__(self):
+        return 1
+
+    def __iter__(self):
+        return iter("a")
+
+    def __getitem__(self, name):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    "error", [DeliveryError("weird-reason", "x"), DeliveryError("channel-refused"), CancelledError()], ids=repr
+)
+def test_whatever_a_context_raises_is_that_messages_fault(use, welcomed, error):
+    def context(*_):
+        raise error
+
+    use(Welcome, context=context)
+    row = welcomed()
+    assert (row.status, row.reason) == ("failed", "message-type-error")
+
+
+def test_a_context_that_cannot_be_read_is_that_messages_fault(use, welcomed):
+    use(Welcome, context=lambda *_: Unreadable())
+    assert welcomed().reason == "message-type-error"
 
 
 def test_a_context_that_meets_an_outage_waits(use, welcomed):

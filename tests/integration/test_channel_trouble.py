@@ -16,6 +16,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from schedules import api
@@ -27,6 +28,7 @@ from schedules.previewing import sample_message
 from schedules.sending import override
 from schedules.sending.channel_trouble import ChannelWatch, allow_trial, growing_wait
 from schedules.values.outcomes import FailReason
+from tests.failing_database import refusing
 from tests.mail_server import DROP, mail_server
 from tests.world import TODAY, enroll, free_port, make_course, make_learner, open_site, why
 
@@ -466,12 +468,38 @@ def test_each_run_counts_its_own_messages_though_those_of_another_wait_again(our
     said = send()
     assert {status for status, _ in outcomes()} == {Status.CLAIMED}
     assert "channel-refused -" not in said
+    assert not SendRun.objects.filter(day_offset=-3, finished_at__isnull=False).exists()
     server.answers.clear()
     let_time_pass(hours=2)
     api.recover()
     assert outcomes() == {(Status.SENT, "")}
     counts = {run.day_offset: (run.counts["sent"], run.counts["failed"]) for run in SendRun.objects.all()}
     assert counts == {-3: (2, {}), -10: (1, {})}
+
+
+def test_who_would_expire_until_then_is_not_held_back(our_channel, server):
+    make_school(2)
+    server.answers["RCPT"] = [UNHEARD_OF] * 10
+    send()
+    SendRun.objects.update(started_at=timezone.now() - timedelta(days=3, seconds=-20))
+    enroll(make_learner("late", pk=500), make_course("Chess"), days_ago=4)
+    call_command("send_recurring_nudge", "example.com", date=str(TODAY - timedelta(days=1)), verbosity=0)
+    statuses = dict(ScheduledMessage.objects.values_list("user__username", "status"))
+    assert statuses.pop("late") == Status.CLAIMED
+    assert set(statuses.values()) == {Status.FAILED}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_ends_while_the_trouble_is_kept_costs_nobody_a_message(our_channel, server, naps):
+    make_school(4)
+    server.answers["RCPT"] = [UNHEARD_OF] * 10
+    with refusing(OperationalError("gone"), "INSERT", "schedules_channeltrouble", times=1):
+        send()
+    assert {status for status, _ in outcomes()} == {Status.CLAIMED}
+    server.answers.clear()
+    let_time_pass(hours=2)
+    api.recover()
+    assert outcomes() == {(Status.SENT, "")}
 
 
 def test_two_are_not_enough_and_their_refusal_is_final(our_channel, server):

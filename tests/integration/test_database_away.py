@@ -13,9 +13,9 @@ from django.utils import timezone
 from edx_ace import delivery
 from edx_ace.signals import ACE_MESSAGE_SENT
 
-from schedules import api
+from schedules import api, ledger
 from schedules.models import ChannelRate, ScheduledMessage, SendRun
-from schedules.sending import ace, delivering
+from schedules.sending import ace
 from schedules.values.runs import BINS
 from tests.world import TODAY, enroll, make_course, make_learner, open_site, perform, why
 
@@ -140,7 +140,7 @@ def test_what_a_channel_took_is_recorded_however_long_the_database_is_read_only(
 def test_after_its_useful_life_nobody_would_send_it_again_so_nobody_waits(database, channel):
     database.table = ScheduledMessage._meta.db_table
     channel.at_yes = lambda: database.away_for(86400)
-    begun = timezone.now() - timedelta(days=delivering.MESSAGE_TTL_DAYS, minutes=-15)
+    begun = timezone.now() - timedelta(days=ledger.MESSAGE_TTL_DAYS, minutes=-15)
     api.enqueue_day("recurring_nudge", api.find_site("example.com"), TODAY, now=begun)
     assert len(channel) == 1
     assert 0 < database.seconds < 16 * 60

@@ -4,10 +4,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from celery import Task
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from schedules import api
 from schedules.contrib.lms.models import CourseEmailOptout
@@ -367,6 +369,38 @@ def test_a_day_s_messages_go_before_what_segment_has_yet_to_hear(server, email_c
     send_nudges()
     assert arrived == [2, 2]  # the batch tells of its own, and the end of the day of what waited
     assert waiting() == 0
+
+
+def test_a_row_that_somebody_edited_keeps_nobody_waiting(server, email_channel, caplog):
+    server.statuses = [503, 503]
+    open_site()
+    garden = make_course()
+    for number, name in enumerate(("alice", "bob"), start=1):
+        enroll(make_learner(name, pk=24 * number), garden)
+    send_nudges()
+    ScheduledMessage.objects.filter(user__username="alice").update(course_ids=7)
+    recover()
+    assert (len(server.events), waiting()) == (1, 0)
+    assert "Segment does not hear of schedules.ScheduledMessage" in caplog.text
+
+
+def test_a_broker_that_is_away_ends_no_day(server, email_channel, monkeypatch, caplog):
+    apply_async = Task.apply_async
+
+    def refuse_tracking(task, *arguments, **options):
+        if task.name == "schedules.tasks.flush_tracking":
+            raise OperationalError
+        return apply_async(task, *arguments, **options)
+
+    monkeypatch.setattr(Task, "apply_async", refuse_tracking)
+    server.statuses = [503]
+    open_site()
+    enroll(make_learner(), make_course())
+    send_nudges()
+    recover()
+    assert statuses() == {"alice": "sent"}
+    assert waiting() == 1
+    assert "was not queued" in caplog.text
 
 
 # Hold-backs ---------------------------------------------------------------------------------------
